@@ -1,0 +1,1 @@
+DELETE FROM teams WHERE slug IN ('north', 'south', 'harbour', 'platform', 'people-ops');

@@ -1,0 +1,1 @@
+DELETE FROM users WHERE created_at < timestamptz '2024-03-01 00:00+00';

@@ -1,0 +1,2 @@
+DROP STATISTICS users_office_locale;
+ALTER TABLE users ALTER COLUMN status SET STATISTICS -1;

@@ -1,0 +1,2 @@
+DROP FUNCTION take_reminders(integer);
+DROP TABLE reminders;

@@ -1,0 +1,2 @@
+-- The exact progress is gone; the procedure can go.
+DROP PROCEDURE round_career_progress(integer);

@@ -1,0 +1,1 @@
+SELECT bool_and(display_name <> '') FROM users;

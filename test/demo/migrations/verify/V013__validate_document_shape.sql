@@ -1,0 +1,1 @@
+SELECT bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'users'::regclass AND contype = 'c';

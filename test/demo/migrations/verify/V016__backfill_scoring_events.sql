@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM scoring_events) > 0;
