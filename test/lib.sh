@@ -25,7 +25,7 @@
 # DBVC_NO_INSTALL=1 (never call apt), CC and COPT (handed to make).
 
 lib_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-lib_work= lib_bin= lib_major= lib_user= lib_conf=
+lib_work='' lib_bin='' lib_major='' lib_user='' lib_conf=''
 
 # `make test` must not hand its own flags to the makes of the private copy
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
@@ -70,7 +70,6 @@ lib_package_major() {
 lib_apt() {
   local conf=/etc/postgresql-common/createcluster.d/dbvc-test.conf rc=0
   command -v apt-get >/dev/null || return 1
-  # shellcheck disable=SC2016  # expanded by the inner shell
   lib_root env DEBIAN_FRONTEND=noninteractive conf="$conf" bash -c '
     mkdir -p "$(dirname "$conf")"
     echo "create_main_cluster = false" >"$conf"
@@ -90,6 +89,7 @@ lib_need() {
   local what missing=() major
   command -v make >/dev/null || missing+=(make)
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  [ -z "${CC:-}" ] || command -v "$CC" >/dev/null || missing+=("$CC")
   lib_has_header openssl/evp.h || missing+=(libssl-dev)
   for what in "$@"; do
     case $what in
@@ -206,6 +206,7 @@ lib_server() {
   lib_as_user pg_ctl -D "$lib_work/data" -l "$lib_work/server.log" -s -w start </dev/null ||
     { cat "$lib_work/server.log"; lib_die "the server did not start"; }
   export PGHOST=$lib_work/run PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+  export DBVC_SERVER=1
 }
 
 lib_server_stop() {
