@@ -21,3 +21,4 @@
 #define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 #define UINT64_FORMAT "%lu"
 #define INT64_FORMAT "%ld"
+#define PG_VERSION_NUM 150000
