@@ -13,7 +13,8 @@
 #   lib_server_stop         stop it (lib_end does that too).
 #   lib_psql [ARG...]       psql as superuser, stopping at the first error, without the user's .psqlrc.
 #   lib_as_user CMD...      run CMD as the unprivileged user of the server, in a clean environment that has
-#                           the server's programs in PATH and the PG* variables set.
+#                           the server's programs in PATH and the PG* variables set; in the current folder
+#                           if that is below $lib_work, else in /.
 #   lib_say TEXT            a line for the reader; lib_die TEXT: the same, on stderr, and exit 1.
 #
 # What runs at the end: an EXIT trap (lib_end) ends every server that was started below $lib_work, also
@@ -168,9 +169,11 @@ lib_stage() {
 # ---- the server ----
 
 lib_as_user() {
-  local run=()
+  local run=() folder=/
+  # only below $lib_work is it certain that this user may be where we are
+  case $PWD/ in "${lib_work:-/nowhere}"/*) folder=$PWD ;; esac
   [ "$(id -u)" != 0 ] || run=(setpriv --reuid="$lib_user" --regid="$(id -gn "$lib_user")" --init-groups --)
-  "${run[@]}" env -i PATH="${lib_work:+$lib_work/stage$lib_bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
+  "${run[@]}" env -i -C "$folder" PATH="${lib_work:+$lib_work/stage$lib_bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
     HOME="${lib_work:-/}" LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC \
     ${PGHOST:+"PGHOST=$PGHOST"} ${PGPORT:+"PGPORT=$PGPORT"} ${PGUSER:+"PGUSER=$PGUSER"} ${PGDATABASE:+"PGDATABASE=$PGDATABASE"} \
     "$@"

@@ -26,6 +26,9 @@ major=$1; shift
 [ $# -gt 0 ] || set -- test/run suites
 [ "$(id -u)" = 0 ] || { echo 'test/matrix.sh needs root: it mounts' >&2; exit 75; }
 
+unshare --mount --pid --net --ipc --fork true 2>/dev/null ||
+  { echo 'test/matrix.sh needs namespaces of its own, which this machine does not give' >&2; exit 75; }
+
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${MATRIX_CACHE:-/var/cache/pgmatrix}
 key=$suite-$major
@@ -62,7 +65,7 @@ dpkg-deb -x postgresql-server-dev-$major*.deb "\$1" && rm -f ./*.deb
 rm -f "\$1/etc/resolv.conf"
 HOOK
   rm -rf "$chroot.new"
-  mmdebstrap --quiet --mode=root --variant=essential \
+  mmdebstrap --mode=root --variant=essential \
     --include="postgresql-$major libpq-dev libssl-dev gcc libc6-dev make libipc-run-perl $extra" \
     --aptopt='APT::Install-Recommends "false"' \
     --aptopt="Acquire::Check-Valid-Until \"$valid\"" \
@@ -70,8 +73,8 @@ HOOK
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook="sh $hook \"\$1\"" \
-    "$base" "$chroot.new" "${lines[@]}" || rc=$?
-  rm -f "$hook"
+    "$base" "$chroot.new" "${lines[@]}" >"$chroot.log" 2>&1 || { rc=$?; tail -n 40 "$chroot.log"; }
+  rm -f "$hook" "$chroot.log"
   [ "$rc" = 0 ] || { rm -rf "$chroot.new"; return "$rc"; }
   rm -rf "$chroot" && mv "$chroot.new" "$chroot"
 }
