@@ -139,7 +139,8 @@ lib_make_work() {
   trap 'exit 143' TERM HUP
   lib_work=$(mktemp -d "${DBVC_TEST_TMP:-/tmp}/dbvc.XXXXXX")
   chmod 755 "$lib_work"
-  [ "$(id -u)" != 0 ] || chown "$lib_user:" "$lib_work"
+  mkdir "$lib_work/tmp"
+  [ "$(id -u)" != 0 ] || chown "$lib_user:" "$lib_work" "$lib_work/tmp"
 }
 
 # lib_copy DIR: the work tree without what a build or a test left in it
@@ -174,7 +175,7 @@ lib_as_user() {
   case $PWD/ in "${lib_work:-/nowhere}"/*) folder=$PWD ;; esac
   [ "$(id -u)" != 0 ] || run=(setpriv --reuid="$lib_user" --regid="$(id -gn "$lib_user")" --init-groups --)
   "${run[@]}" env -i -C "$folder" PATH="${lib_work:+$lib_work/stage$lib_bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
-    HOME="${lib_work:-/}" LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC \
+    HOME="${lib_work:-/}" ${lib_work:+"TMPDIR=$lib_work/tmp"} LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC \
     ${PGHOST:+"PGHOST=$PGHOST"} ${PGPORT:+"PGPORT=$PGPORT"} ${PGUSER:+"PGUSER=$PGUSER"} ${PGDATABASE:+"PGDATABASE=$PGDATABASE"} \
     "$@"
 }
