@@ -14,6 +14,8 @@
 # and network namespace of its own: nothing stays mounted, running or installed afterwards, and any number of
 # runs, also over one chroot, go side by side.
 set -euo pipefail
+# shellcheck source=test/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 case ${1:-} in
   15) suite=bookworm ;;
@@ -29,7 +31,16 @@ major=$1; shift
 unshare --mount --pid --net --ipc --fork true 2>/dev/null ||
   { echo 'test/matrix.sh needs namespaces of its own, which this machine does not give' >&2; exit 75; }
 
-top=$(cd "$(dirname "$0")/.." && pwd)
+missing=()
+command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+command -v mount >/dev/null || missing+=(mount)
+command -v ip >/dev/null || missing+=(iproute2)
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing ${missing[*]}"
+  lib_apt "${missing[@]}" || { echo "cannot install: ${missing[*]}"; exit 75; }
+fi
+
+top=$lib_top
 cache=${MATRIX_CACHE:-/var/cache/pgmatrix}
 key=$suite-$major
 chroot=$cache/$key
@@ -48,11 +59,6 @@ build_chroot() {
   if [ "$suite" = experimental ]; then # apt takes from it only what is asked for by name
     lines+=("deb [signed-by=$keyring] $mirror experimental main")
     extra="libpq5/experimental libpq-dev/experimental"
-  fi
-  if ! command -v mmdebstrap >/dev/null; then
-    apt-get install -qq -y --no-install-recommends mmdebstrap >/dev/null 2>&1 ||
-      { apt-get update -qq && apt-get install -qq -y --no-install-recommends mmdebstrap; } >/dev/null 2>&1 ||
-      { echo 'mmdebstrap cannot be installed' >&2; return 1; }
   fi
   hook=$(mktemp)
   # server-dev is unpacked, not installed: it depends on clang and llvm (750 MB), which only the JIT's
