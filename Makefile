@@ -32,8 +32,8 @@ SHLIB_LINK  = -lcrypto
 # whoever builds a release with a compiler that nobody here has seen.
 WERROR   ?=
 WARNINGS  = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
-# pg_config's flags are those of the compiler that built the server, which may be another one
-CLANG_ONLY = -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+# pg_config's flags and PostgreSQL's attributes are those of the compiler that built the server
+CLANG_ONLY = -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
 PG_CFLAGS = -std=gnu11 $(WARNINGS) $(if $(findstring clang,$(CC)),$(CLANG_ONLY)) $(WERROR)
 
 # Tests against a running server that has dbvc installed; `make test` needs neither

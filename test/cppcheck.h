@@ -15,7 +15,12 @@
 #define PG_FINALLY() else
 #define PG_END_TRY() } while (0)
 #define foreach(cell, lst) for (cell = list_head(lst); cell != NULL; cell = lnext(lst, cell))
-#define Assert(condition) ((void) 0)
+#define Assert(condition) do { if (!(condition)) abort(); } while (0)
+#define ERROR 21
+#define FATAL 22
+#define PANIC 23
+#define ereport(level, ...) do { (void) (__VA_ARGS__); if ((level) >= ERROR) abort(); } while (0)
+#define elog(level, ...) do { if ((level) >= ERROR) abort(); } while (0)
 #define StaticAssertDecl(condition, message) extern int dbvc_static_assert
 #define StaticAssertStmt(condition, message) ((void) 0)
 #define lengthof(array) (sizeof(array) / sizeof((array)[0]))
