@@ -12,9 +12,9 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" dbvc.control
 SQL_PARTS = \
 	src/core/core.sql \
 	src/ledger/ledger.sql \
-	src/migration/record.sql \
-	src/migration/run.sql \
+	src/migration/state.sql \
 	src/migration/view.sql \
+	src/migration/migration.sql \
 	src/core/grants.sql
 
 # The module: every capability's C files; the client is a program of its own

@@ -1,0 +1,29 @@
+/*
+ * module.c
+ *		_PG_init: one call per module, nothing else.
+ */
+#include "util/compat.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "ledger/ledger.h"
+
+DBVC_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	dbvc_ledger_init();
+	MarkGUCPrefixReserved("dbvc");
+}
+
+PG_FUNCTION_INFO_V1(dbvc_version);
+Datum
+dbvc_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(DBVC_VERSION));
+}

@@ -1,0 +1,296 @@
+/*
+ * drive.c
+ *		CALL dbvc.migrate() and CALL dbvc.rollback().
+ *
+ * Each migration runs in a transaction of its own.  What fails is rolled back
+ * and then recorded in a transaction of its own, and the error is raised to
+ * the caller as PostgreSQL gave it.  The run lock is held for the session from
+ * before the plan is made until the end, so that two runners do not disturb
+ * each other and the second finds nothing left to do.
+ */
+#include "migration/migration.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+
+typedef struct Drive
+{
+	const DbvcMigrateOptions *options;
+	DbvcDirection direction;
+	MemoryContext context;	   /* of the CALL */
+	MemoryContext run_context; /* of one migration */
+	const uint8 *plan_hash;	   /* NULL unless expect was given */
+	List *leftovers;
+	bool may_leave;
+	int count;
+} Drive;
+
+/* What the plan names may have changed since: the row is locked now. */
+static DbvcState *
+lock_state(Drive *drive, const DbvcState *planned)
+{
+	DbvcState *state = dbvc_state_read(planned->id, true);
+
+	if (state == NULL)
+		dbvc_unknown_migration(planned->id);
+	if (drive->direction == DBVC_DOWN)
+		return state->applied_version != 0 ? state : NULL;
+	if (!dbvc_state_pending(state))
+		return NULL;
+	if (drive->plan_hash != NULL &&
+		memcmp(state->checksum, planned->checksum, DBVC_SHA256_LEN) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_PLAN_CHANGED),
+				 errmsg("migration \"%s\" was registered again since the plan "
+						"was reviewed",
+						state->id),
+				 errdetail("Reviewed: %s; now: %s.",
+						   dbvc_hex(planned->checksum, DBVC_SHA256_LEN),
+						   dbvc_hex(state->checksum, DBVC_SHA256_LEN)),
+				 errhint("Review dbvc.migration_plan() again.")));
+	return state;
+}
+
+/* Migrations that the baseline just applied stands for. */
+static void
+record_covered(DbvcRun *run, List *covered)
+{
+	DbvcOwnerScope owner;
+	ListCell *lc;
+
+	foreach (lc, covered)
+	{
+		DbvcState *state = lfirst(lc);
+		DbvcEvent *event;
+		int64 event_id;
+
+		dbvc_owner_enter(&owner);
+		event = dbvc_event_begin("baselined", run->role);
+		dbvc_event_text(event, DBVC_EVENT_MIGRATION_ID, state->id);
+		dbvc_event_int(event, DBVC_EVENT_VERSION, state->version);
+		dbvc_event_bytes(event, DBVC_EVENT_CHECKSUM, state->checksum,
+						 DBVC_SHA256_LEN);
+		dbvc_event_text(event, DBVC_EVENT_REASON,
+						psprintf("covered by baseline \"%s\"",
+								 run->state->id));
+		event_id = dbvc_event_append(event);
+		dbvc_state_applied(state->id, state->version, state->version_event,
+						   state->checksum, "baselined", event_id);
+		dbvc_owner_leave(&owner);
+	}
+}
+
+static void
+run_whole(DbvcRun *run, List *covered, bool last)
+{
+	if (run->error == NULL)
+		dbvc_run_execute(run, 0, run->script->count, NULL, NULL);
+	if (run->error == NULL)
+	{
+		(void) dbvc_record_end(run);
+		record_covered(run, covered);
+		dbvc_run_commit(run, !last);
+		if (run->error == NULL)
+			return;
+	}
+	(void) dbvc_record_end(run);
+	SPI_commit();
+}
+
+/* Run one migration, with its record, in its own transactions. */
+static void
+run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
+{
+	DbvcOwnerScope owner;
+	DbvcState *state;
+	DbvcRun *run;
+
+	dbvc_owner_enter(&owner);
+	state = lock_state(drive, planned);
+	dbvc_owner_leave(&owner);
+	if (state == NULL)
+		return;
+	run = dbvc_run_prepare(state, drive->direction);
+	run->plan_hash = drive->plan_hash;
+	if (run->script != NULL && run->script->leaves_session &&
+		!drive->may_leave)
+	{
+		MemoryContext old = MemoryContextSwitchTo(drive->context);
+
+		drive->leftovers = dbvc_session_leftovers();
+		drive->may_leave = true;
+		MemoryContextSwitchTo(old);
+	}
+	if (dbvc_run_in_steps(run))
+		dbvc_run_steps(run);
+	else
+		run_whole(run, covered, last);
+	if (run->error != NULL)
+		ReThrowError(run->error);
+	drive->count++;
+	ereport(NOTICE,
+			(errmsg("%s \"%s\": %d %s",
+					drive->direction == DBVC_UP ? "applied" : "rolled back",
+					run->state->id, run->statements,
+					run->statements == 1 ? "statement" : "statements")));
+}
+
+static void
+check_expected(Drive *drive, const DbvcPlan *plan)
+{
+	const char *hash = dbvc_hex(plan->hash, DBVC_SHA256_LEN);
+
+	if (drive->options->expect == NULL)
+		return;
+	if (pg_strcasecmp(drive->options->expect, hash) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_PLAN_CHANGED),
+				 errmsg("plan is not the one that was reviewed"),
+				 errdetail("Expected plan %s; the plan is now %s, with %d "
+						   "migrations.",
+						   drive->options->expect, hash,
+						   list_length(plan->entries)),
+				 errhint("Review dbvc.migration_plan() again.")));
+	drive->plan_hash = plan->hash;
+}
+
+static List *
+states_to_apply(const DbvcPlan *plan)
+{
+	List *states = NIL;
+	ListCell *lc;
+
+	foreach (lc, plan->entries)
+	{
+		DbvcPlanEntry *entry = lfirst(lc);
+
+		if (entry->action == DBVC_ACTION_APPLY)
+			states = lappend(states, entry->state);
+	}
+	return states;
+}
+
+/* A baseline comes first, and what it covers is recorded with it. */
+static List *
+states_covered(const DbvcPlan *plan)
+{
+	List *states = NIL;
+	ListCell *lc;
+
+	foreach (lc, plan->entries)
+	{
+		DbvcPlanEntry *entry = lfirst(lc);
+
+		if (entry->action == DBVC_ACTION_BASELINE)
+			states = lappend(states, entry->state);
+	}
+	return states;
+}
+
+static void
+run_all(Drive *drive, List *states, List *covered)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ListCell *lc;
+
+	drive->run_context =
+		AllocSetContextCreate(drive->context, "dbvc migration",
+							  ALLOCSET_DEFAULT_SIZES);
+	foreach (lc, states)
+	{
+		MemoryContextSwitchTo(drive->run_context);
+		run_one(drive, lfirst(lc), covered, lnext(states, lc) == NULL);
+		covered = NIL;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(drive->run_context);
+	}
+	if (drive->may_leave)
+		dbvc_warn_leftovers(drive->leftovers);
+}
+
+static void
+try_all(Drive *drive, List *states)
+{
+	ErrorData *error = dbvc_dry_run(states, drive->direction);
+
+	SPI_commit();
+	if (error != NULL)
+		ReThrowError(error);
+}
+
+static void
+drive_locked(Drive *drive)
+{
+	const DbvcMigrateOptions *options = drive->options;
+	DbvcOwnerScope owner;
+	List *states;
+	List *covered = NIL;
+
+	dbvc_owner_enter(&owner);
+	if (drive->direction == DBVC_UP)
+	{
+		DbvcPlan *plan = dbvc_plan_up(options->target, options->out_of_order);
+
+		check_expected(drive, plan);
+		states = states_to_apply(plan);
+		covered = states_covered(plan);
+	}
+	else
+		states = dbvc_plan_down(options->target, options->has_steps,
+								options->steps);
+	dbvc_owner_leave(&owner);
+	if (options->dry_run)
+		try_all(drive, states);
+	else
+		run_all(drive, states, covered);
+	if (states == NIL)
+		ereport(NOTICE, (errmsg("nothing to do")));
+}
+
+/* Nothing pending at all: answered without a lock. */
+static bool
+is_idle(const DbvcMigrateOptions *options, DbvcDirection direction)
+{
+	DbvcOwnerScope owner;
+	bool idle;
+
+	if (direction == DBVC_DOWN || options->expect != NULL ||
+		options->target != NULL)
+		return false;
+	dbvc_owner_enter(&owner);
+	idle = !dbvc_state_any_pending();
+	dbvc_owner_leave(&owner);
+	return idle;
+}
+
+void
+dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
+{
+	Drive drive = {.options = options, .direction = direction};
+	MemoryContext old;
+	Oid extension = dbvc_extension_oid();
+
+	if (is_idle(options, direction))
+	{
+		ereport(NOTICE, (errmsg("nothing to do")));
+		return;
+	}
+	drive.context = AllocSetContextCreate(PortalContext, "dbvc run",
+										  ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(drive.context);
+	SPI_commit();
+	dbvc_run_lock(extension, true, true);
+	PG_TRY();
+	{
+		drive_locked(&drive);
+	}
+	PG_FINALLY();
+	{
+		dbvc_run_unlock(extension);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(drive.context);
+}

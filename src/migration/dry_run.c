@@ -1,0 +1,292 @@
+/*
+ * dry_run.c
+ *		Try migrations, keep nothing, and tell which locks they took.
+ *
+ * All of them run in one subtransaction that is rolled back, each in one of
+ * its own inside, so that later ones see what earlier ones did.  Locks are
+ * read after each statement, because they are gone with the rollback.
+ * Deferred constraints are checked after each migration by SET CONSTRAINTS in
+ * a subtransaction of its own, which leaves their state as it was.  Sequences
+ * advance all the same: nothing takes back nextval().
+ */
+#include "migration/migration.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+typedef struct SeenLock
+{
+	Oid relation;
+	char *mode;
+	int statement; /* from 1 */
+	TimestampTz since;
+} SeenLock;
+
+typedef struct DryRun
+{
+	MemoryContext context;
+	List *locks; /* of SeenLock, of the migration at work */
+	TimestampTz statement_started;
+	List *finished; /* of DryResult */
+} DryRun;
+
+typedef struct DryResult
+{
+	DbvcRun *run;
+	List *locks;
+	const char *detail;
+	TimestampTz ended;
+} DryResult;
+
+static bool
+already_seen(List *locks, Oid relation, const char *mode)
+{
+	ListCell *lc;
+
+	foreach (lc, locks)
+	{
+		SeenLock *lock = lfirst(lc);
+
+		if (lock->relation == relation && strcmp(lock->mode, mode) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* DbvcAfterStatement: note relation locks this backend holds now. */
+static void
+note_locks(const DbvcScript *script, int number, void *arg)
+{
+	static DbvcQuery query = {
+		"SELECT l.relation::bigint, l.mode FROM pg_locks l "
+		"WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' "
+		"AND l.granted AND l.database = (SELECT oid FROM pg_database "
+		"WHERE datname = current_database()) "
+		"AND l.mode <> 'AccessShareLock' ORDER BY l.relation, l.mode",
+		0,
+		{0}};
+	DryRun *dry = arg;
+	DbvcOwnerScope owner;
+	MemoryContext old;
+	uint64 rows;
+
+	dbvc_owner_enter(&owner);
+	rows = dbvc_query_run(&query, NULL, NULL, false, 0);
+	old = MemoryContextSwitchTo(dry->context);
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Oid relation = (Oid) dbvc_row_int64(row, 1, 0);
+		char *mode = dbvc_row_text(row, 2);
+		SeenLock *lock;
+
+		if (already_seen(dry->locks, relation, mode))
+			continue;
+		lock = palloc(sizeof(SeenLock));
+		lock->relation = relation;
+		lock->mode = mode;
+		lock->statement = number + 1;
+		lock->since = dry->statement_started;
+		dry->locks = lappend(dry->locks, lock);
+	}
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+	dbvc_owner_leave(&owner);
+	dry->statement_started = GetCurrentTimestamp();
+}
+
+/* Check deferred constraints without changing when they are checked. */
+static void
+check_deferred(DbvcRun *run)
+{
+	static const char sql[] = "SET CONSTRAINTS ALL IMMEDIATE";
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resowner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		dbvc_execute_statement(
+			linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT)), sql,
+			false, None_Receiver);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		run->error = CopyErrorData();
+		FlushErrorState();
+		run->error->context =
+			psprintf("migration \"%s\", %s script, at commit", run->state->id,
+					 dbvc_direction_name(run->direction));
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = resowner;
+}
+
+/* Transactional statements run; those for the worker are left out. */
+static const char *
+try_statements(DbvcRun *run, DryRun *dry)
+{
+	int skipped = 0;
+	int at = 0;
+	int count = run->script->count;
+
+	while (at < count && run->error == NULL)
+	{
+		int to = at;
+
+		while (to < count &&
+			   run->script->statements[to].kind != DBVC_STATEMENT_TOPLEVEL)
+			to++;
+		if (to > at)
+			dbvc_run_execute(run, at, to, note_locks, dry);
+		for (; to < count &&
+			   run->script->statements[to].kind == DBVC_STATEMENT_TOPLEVEL;
+			 to++)
+			skipped++;
+		at = to;
+	}
+	if (run->error == NULL)
+		check_deferred(run);
+	if (skipped == 0)
+		return NULL;
+	return psprintf("%d of %d statements cannot run in a transaction and were "
+					"not tried",
+					skipped, count);
+}
+
+static DryResult *
+try_migration(DbvcState *state, DbvcDirection direction, DryRun *dry)
+{
+	DryResult *result = palloc0(sizeof(DryResult));
+
+	dry->locks = NIL;
+	dry->statement_started = GetCurrentTimestamp();
+	result->run = dbvc_run_prepare(state, direction);
+	if (result->run->error == NULL)
+		result->detail = try_statements(result->run, dry);
+	result->locks = dry->locks;
+	result->ended = GetCurrentTimestamp();
+	return result;
+}
+
+/* Relations that the dry run itself created are gone: nobody else could have
+ * waited for their locks. */
+static char *
+relation_name(Oid relation)
+{
+	static DbvcQuery query = {
+		"SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c "
+		"JOIN pg_namespace n ON n.oid = c.relnamespace "
+		"WHERE c.oid = $1 AND n.nspname NOT IN "
+		"('pg_catalog', 'dbvc', 'pg_toast')",
+		1,
+		{OIDOID}};
+	Datum value = ObjectIdGetDatum(relation);
+	char *name = NULL;
+
+	if (dbvc_query_run(&query, &value, NULL, false, 1) > 0)
+		name = dbvc_row_text(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return name;
+}
+
+static char *
+locks_as_json(DryResult *result)
+{
+	StringInfoData json;
+	DbvcOwnerScope owner;
+	ListCell *lc;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	dbvc_owner_enter(&owner);
+	foreach (lc, result->locks)
+	{
+		SeenLock *lock = lfirst(lc);
+		char *name = relation_name(lock->relation);
+
+		if (name == NULL)
+			continue;
+		appendStringInfoString(&json, json.len > 1 ? ",{" : "{");
+		appendStringInfoString(&json, "\"relation\":");
+		escape_json(&json, name);
+		appendStringInfo(&json,
+						 ",\"mode\":\"%s\",\"statement\":%d,\"ms\":%.3f}",
+						 lock->mode, lock->statement,
+						 (double) (result->ended - lock->since) / 1000.0);
+	}
+	dbvc_owner_leave(&owner);
+	appendStringInfoChar(&json, ']');
+	return json.data;
+}
+
+static ErrorData *
+report(DryRun *dry)
+{
+	ErrorData *error = NULL;
+	ListCell *lc;
+
+	foreach (lc, dry->finished)
+	{
+		DryResult *result = lfirst(lc);
+		DbvcRun *run = result->run;
+		char *locks = locks_as_json(result);
+
+		dbvc_record_dry_run(run, locks, result->detail);
+		error = run->error;
+		if (error == NULL)
+			ereport(NOTICE,
+					(errmsg("dry run of \"%s\": %d statements", run->state->id,
+							run->statements),
+					 result->detail ? errdetail("%s.", result->detail) : 0));
+	}
+	return error;
+}
+
+ErrorData *
+dbvc_dry_run(List *states, DbvcDirection direction)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resowner = CurrentResourceOwner;
+	volatile int guc_level = NewGUCNestLevel();
+	DryRun dry = {.context = context};
+	ListCell *lc;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		foreach (lc, states)
+		{
+			DryResult *result = try_migration(lfirst(lc), direction, &dry);
+
+			dry.finished = lappend(dry.finished, result);
+			if (result->run->error != NULL)
+				break;
+		}
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		RollbackAndReleaseCurrentSubTransaction();
+		AtEOXact_GUC(false, guc_level);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = resowner;
+	AtEOXact_GUC(false, guc_level);
+	return report(&dry);
+}

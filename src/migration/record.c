@@ -1,0 +1,153 @@
+/*
+ * record.c
+ *		Events about runs, and the state that follows from them.
+ */
+#include "migration/migration.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#define SCOPE_DATABASE ""
+
+const char *
+dbvc_direction_name(DbvcDirection direction)
+{
+	return direction == DBVC_UP ? "up" : "down";
+}
+
+void
+dbvc_done_hash(const DbvcScript *script, int done, uint8 out[DBVC_SHA256_LEN])
+{
+	DbvcPiece *pieces = palloc(Max(done, 1) * 2 * sizeof(DbvcPiece));
+
+	for (int i = 0; i < done; i++)
+	{
+		const DbvcStatement *statement = &script->statements[i];
+
+		pieces[2 * i].data = script->text + statement->start;
+		pieces[2 * i].len = statement->end - statement->start;
+		pieces[2 * i + 1].data = ";";
+		pieces[2 * i + 1].len = 1;
+	}
+	dbvc_sha256(pieces, 2 * done, out);
+	pfree(pieces);
+}
+
+static DbvcEvent *
+begin_run_event(const char *event_type, const DbvcRun *run)
+{
+	DbvcEvent *event = dbvc_event_begin(event_type, run->role);
+
+	dbvc_event_text(event, DBVC_EVENT_MIGRATION_ID, run->state->id);
+	dbvc_event_int(event, DBVC_EVENT_VERSION, run->version);
+	dbvc_event_bytes(event, DBVC_EVENT_CHECKSUM, run->checksum,
+					 DBVC_SHA256_LEN);
+	dbvc_event_text(event, DBVC_EVENT_DIRECTION,
+					dbvc_direction_name(run->direction));
+	dbvc_event_text(event, DBVC_EVENT_SCOPE, SCOPE_DATABASE);
+	dbvc_event_time(event, DBVC_EVENT_STARTED_AT, run->started_at);
+	if (run->started_event != 0)
+		dbvc_event_int(event, DBVC_EVENT_STARTED_EVENT, run->started_event);
+	if (run->plan_hash != NULL)
+		dbvc_event_bytes(event, DBVC_EVENT_PLAN_HASH, run->plan_hash,
+						 DBVC_SHA256_LEN);
+	return event;
+}
+
+static void
+put_error(DbvcEvent *event, const DbvcRun *run)
+{
+	const ErrorData *error = run->error;
+
+	if (error == NULL)
+		return;
+	dbvc_event_text(event, DBVC_EVENT_ERROR_SQLSTATE,
+					unpack_sql_state(error->sqlerrcode));
+	if (run->script != NULL && run->script->error_statement > 0)
+		dbvc_event_int(event, DBVC_EVENT_ERROR_STATEMENT,
+					   run->script->error_statement);
+	if (run->script != NULL && run->script->error_line > 0)
+	{
+		dbvc_event_int(event, DBVC_EVENT_ERROR_LINE, run->script->error_line);
+		dbvc_event_int(event, DBVC_EVENT_ERROR_COLUMN,
+					   run->script->error_column);
+	}
+	dbvc_event_text(event, DBVC_EVENT_ERROR_MESSAGE, error->message);
+	dbvc_event_text(event, DBVC_EVENT_ERROR_DETAIL, error->detail);
+	dbvc_event_text(event, DBVC_EVENT_ERROR_HINT, error->hint);
+	dbvc_event_text(event, DBVC_EVENT_ERROR_CONTEXT, error->context);
+}
+
+int64
+dbvc_record_end(DbvcRun *run)
+{
+	const char *event_type = "failed";
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+	int64 event_id;
+
+	if (run->error == NULL)
+		event_type = run->direction == DBVC_UP ? "completed" : "rolled_back";
+	dbvc_owner_enter(&owner);
+	event = begin_run_event(event_type, run);
+	dbvc_event_int(event, DBVC_EVENT_STATEMENTS, run->statements);
+	put_error(event, run);
+	event_id = dbvc_event_append(event);
+	if (run->error != NULL)
+		dbvc_state_outcome(run->state->id, event_type, event_id);
+	else if (run->direction == DBVC_UP)
+		dbvc_state_applied(run->state->id, run->version, run->version_event,
+						   run->checksum, event_type, event_id);
+	else
+		dbvc_state_rolled_back(run->state->id, event_id);
+	dbvc_owner_leave(&owner);
+	return event_id;
+}
+
+void
+dbvc_record_started(DbvcRun *run, int done)
+{
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+
+	dbvc_owner_enter(&owner);
+	event = begin_run_event("started", run);
+	dbvc_event_int(event, DBVC_EVENT_STATEMENTS, done);
+	run->started_event = dbvc_event_append(event);
+	dbvc_state_outcome(run->state->id, "started", run->started_event);
+	dbvc_owner_leave(&owner);
+}
+
+void
+dbvc_record_step(DbvcRun *run, int done)
+{
+	uint8 hash[DBVC_SHA256_LEN];
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+
+	dbvc_done_hash(run->script, done, hash);
+	dbvc_owner_enter(&owner);
+	event = begin_run_event("step_completed", run);
+	dbvc_event_int(event, DBVC_EVENT_STATEMENTS, done);
+	dbvc_event_bytes(event, DBVC_EVENT_DONE_HASH, hash, sizeof(hash));
+	(void) dbvc_event_append(event);
+	dbvc_state_steps(run->state->id, run->direction, done, hash);
+	dbvc_owner_leave(&owner);
+}
+
+void
+dbvc_record_dry_run(DbvcRun *run, const char *locks, const char *detail)
+{
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+
+	dbvc_owner_enter(&owner);
+	event = begin_run_event("dry_run", run);
+	dbvc_event_int(event, DBVC_EVENT_STATEMENTS, run->statements);
+	put_error(event, run);
+	dbvc_event_text(event, DBVC_EVENT_LOCKS, locks);
+	dbvc_event_text(event, DBVC_EVENT_DETAIL, detail);
+	(void) dbvc_event_append(event);
+	dbvc_owner_leave(&owner);
+}

@@ -1,0 +1,361 @@
+/*
+ * register.c
+ *		Registering is data: a content is checked, hashed and recorded; nothing
+ *		of it runs.
+ */
+#include "migration/migration.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#define ID_MAX 200
+
+/* Positions of the arguments of migration_register() and _accept(). */
+enum
+{
+	ARG_ID,
+	ARG_UP,
+	ARG_DOWN,
+	ARG_VERIFY,
+	ARG_DESCRIPTION,
+	ARG_AUTHOR,
+	ARG_REQUIRES,
+	ARG_ENVIRONMENTS,
+	ARG_KIND,
+	ARG_TRANSACTIONAL,
+	ARG_SOURCE,
+	ARG_REASON, /* accept only */
+};
+
+static void
+check_id(const char *id, const char *what)
+{
+	Size len = strlen(id);
+	bool valid = len >= 1 && len <= ID_MAX;
+
+	for (const char *at = id; valid && *at != '\0'; at++)
+		valid = (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') ||
+				(*at >= '0' && *at <= '9') ||
+				(at > id && strchr("_.:+-", *at) != NULL);
+	if (!valid)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_INVALID_ID),
+				 errmsg("%s \"%s\" is not valid", what, id),
+				 errhint("An id has 1 to 200 letters, digits, _ . : + or -, "
+						 "and begins with a letter or digit.")));
+}
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+static char *
+required_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"%s\" must not be null", name)));
+	return text_argument(fcinfo, n);
+}
+
+static int
+by_bytes(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* A set of names: sorted by bytes, each once. */
+static List *
+name_set(FunctionCallInfo fcinfo, int n)
+{
+	List *names;
+	List *result = NIL;
+	ListCell *lc;
+
+	if (PG_ARGISNULL(n))
+		return NIL;
+	names = dbvc_text_array_list(PG_GETARG_ARRAYTYPE_P(n));
+	list_sort(names, by_bytes);
+	foreach (lc, names)
+	{
+		if (result == NIL || strcmp(llast(result), lfirst(lc)) != 0)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+static void
+check_kind(const DbvcContent *content)
+{
+	if (strcmp(content->kind, DBVC_KIND_VERSIONED) != 0 &&
+		strcmp(content->kind, DBVC_KIND_REPEATABLE) != 0 &&
+		strcmp(content->kind, DBVC_KIND_BASELINE) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("kind \"%s\" does not exist", content->kind),
+						errhint("Kinds are versioned, repeatable and "
+								"baseline.")));
+}
+
+static DbvcContent *
+content_from_arguments(FunctionCallInfo fcinfo)
+{
+	DbvcContent *content = palloc0(sizeof(DbvcContent));
+	ListCell *lc;
+
+	content->id = required_argument(fcinfo, ARG_ID, "id");
+	check_id(content->id, "migration id");
+	content->up = required_argument(fcinfo, ARG_UP, "up_script");
+	content->down = text_argument(fcinfo, ARG_DOWN);
+	content->verify = text_argument(fcinfo, ARG_VERIFY);
+	content->description = text_argument(fcinfo, ARG_DESCRIPTION);
+	content->author = text_argument(fcinfo, ARG_AUTHOR);
+	content->kind = text_argument(fcinfo, ARG_KIND);
+	content->requires = name_set(fcinfo, ARG_REQUIRES);
+	foreach (lc, content->requires)
+		check_id(lfirst(lc), "required migration");
+	content->environments = name_set(fcinfo, ARG_ENVIRONMENTS);
+	content->has_transactional = !PG_ARGISNULL(ARG_TRANSACTIONAL);
+	if (content->has_transactional)
+		content->transactional = PG_GETARG_BOOL(ARG_TRANSACTIONAL);
+	if (!PG_ARGISNULL(ARG_SOURCE))
+		content->source = PG_GETARG_BYTEA_PP(ARG_SOURCE);
+	return content;
+}
+
+/* transactional => true with a statement that cannot: known now, said now. */
+static void
+check_transactional(const DbvcContent *content)
+{
+	DbvcScript *script;
+
+	if (!content->has_transactional || !content->transactional)
+		return;
+	script = dbvc_script_split(content->id, "up", content->up);
+	for (int i = 0; i < script->count; i++)
+	{
+		if (script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+					 errmsg("migration \"%s\" is declared transactional, but "
+							"statement %d, line %d, cannot run in a "
+							"transaction",
+							content->id, i + 1, script->statements[i].line),
+					 errhint("Leave transactional out: the script is then run "
+							 "in steps.")));
+	}
+}
+
+static int64
+record_version(const char *event_type, const DbvcContent *content,
+			   int64 version, Oid role, const char *reason)
+{
+	DbvcEvent *event = dbvc_event_begin(event_type, role);
+
+	dbvc_event_text(event, DBVC_EVENT_MIGRATION_ID, content->id);
+	dbvc_event_int(event, DBVC_EVENT_VERSION, version);
+	dbvc_event_bytes(event, DBVC_EVENT_CHECKSUM, content->checksum,
+					 DBVC_SHA256_LEN);
+	dbvc_event_int(event, DBVC_EVENT_CHECKSUM_VERSION, DBVC_CHECKSUM_VERSION);
+	dbvc_event_text(event, DBVC_EVENT_KIND, content->kind);
+	if (content->has_transactional)
+		dbvc_event_bool(event, DBVC_EVENT_TRANSACTIONAL,
+						content->transactional);
+	dbvc_event_list(event, DBVC_EVENT_REQUIRES, content->requires);
+	dbvc_event_list(event, DBVC_EVENT_ENVIRONMENTS, content->environments);
+	dbvc_event_text(event, DBVC_EVENT_AUTHOR, content->author);
+	if (content->source != NULL)
+	{
+		DbvcPiece piece = {VARDATA_ANY(content->source),
+						   VARSIZE_ANY_EXHDR(content->source)};
+		uint8 hash[DBVC_SHA256_LEN];
+
+		dbvc_sha256(&piece, 1, hash);
+		dbvc_event_bytes(event, DBVC_EVENT_SOURCE_HASH, hash, sizeof(hash));
+	}
+	dbvc_event_text(event, DBVC_EVENT_UP_SCRIPT, content->up);
+	dbvc_event_text(event, DBVC_EVENT_DOWN_SCRIPT, content->down);
+	dbvc_event_text(event, DBVC_EVENT_VERIFY_SCRIPT, content->verify);
+	dbvc_event_text(event, DBVC_EVENT_DESCRIPTION, content->description);
+	dbvc_event_text(event, DBVC_EVENT_REASON, reason);
+	return dbvc_event_append(event);
+}
+
+DBVC_NORETURN static void
+content_changed(const DbvcState *state, const DbvcContent *content)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DBVC_CONTENT_CHANGED),
+			 errmsg("content of applied migration \"%s\" has changed",
+					state->id),
+			 errdetail("Applied version %lld has checksum %s; the new content "
+					   "has %s.",
+					   (long long) state->applied_version,
+					   dbvc_hex(state->applied_checksum, DBVC_SHA256_LEN),
+					   dbvc_hex(content->checksum, DBVC_SHA256_LEN)),
+			 errhint("Put the change into a new migration; or, if it changes "
+					 "nothing in the database, accept it with "
+					 "dbvc.migration_accept(id => '%s', up_script => ..., "
+					 "reason => ...).",
+					 state->id)));
+}
+
+/* May a new content of this migration be registered now? */
+static void
+check_may_change(const DbvcState *state, const DbvcContent *content)
+{
+	if (state->outcome != NULL && strcmp(state->outcome, "started") == 0 &&
+		dbvc_run_lock_busy(dbvc_extension_oid()))
+		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+						errmsg("migration \"%s\" is running", state->id),
+						errhint("Register the change when it has ended.")));
+	if (state->applied_version != 0 &&
+		(strcmp(state->kind, DBVC_KIND_REPEATABLE) != 0 ||
+		 strcmp(content->kind, DBVC_KIND_REPEATABLE) != 0))
+		content_changed(state, content);
+}
+
+static bool
+same_checksum(const DbvcState *state, const DbvcContent *content)
+{
+	return memcmp(state->checksum, content->checksum, DBVC_SHA256_LEN) == 0;
+}
+
+static void
+register_content(DbvcContent *content, Oid role)
+{
+	DbvcState *state = dbvc_state_read(content->id, false);
+	int64 version = 1;
+
+	if (state == NULL)
+	{
+		/* two sessions that register one id for the first time meet here */
+		dbvc_state_claim(content->id);
+		state = dbvc_state_read(content->id, true);
+	}
+	else if (same_checksum(state, content))
+		return;
+	else
+		state = dbvc_state_read(content->id, true);
+	if (state == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("migration \"%s\" was registered by another session",
+						content->id),
+				 errhint("Try the transaction again.")));
+	if (state->version > 0) /* else it was claimed just now */
+	{
+		if (same_checksum(state, content))
+			return;
+		check_may_change(state, content);
+		version = state->version + 1;
+	}
+	check_transactional(content);
+	dbvc_state_register(content, version,
+						record_version("registered", content, version, role,
+									   NULL));
+}
+
+/* The row of dbvc.migration of an id, as the function's result. */
+static Datum
+migration_row(const char *id)
+{
+	static DbvcQuery query = {"SELECT m FROM dbvc.migration m WHERE m.id = $1",
+							  1,
+							  {TEXTOID}};
+	Datum value = CStringGetTextDatum(id);
+	bool isnull;
+	Datum row;
+
+	if (dbvc_query_run(&query, &value, NULL, false, 1) != 1)
+		elog(ERROR, "migration \"%s\" is not to be seen", id);
+	row = dbvc_row_datum(0, 1, &isnull);
+	return SPI_datumTransfer(row, false, -1);
+}
+
+PG_FUNCTION_INFO_V1(dbvc_migration_register);
+Datum
+dbvc_migration_register(PG_FUNCTION_ARGS)
+{
+	Oid role = GetUserId();
+	DbvcContent *content = content_from_arguments(fcinfo);
+	DbvcOwnerScope owner;
+	Datum row;
+
+	if (content->kind == NULL)
+		content->kind = DBVC_KIND_VERSIONED;
+	check_kind(content);
+	dbvc_checksum(content);
+	SPI_connect();
+	dbvc_owner_enter(&owner);
+	register_content(content, role);
+	row = migration_row(content->id);
+	dbvc_owner_leave(&owner);
+	SPI_finish();
+	PG_RETURN_DATUM(row);
+}
+
+PG_FUNCTION_INFO_V1(dbvc_migration_accept);
+Datum
+dbvc_migration_accept(PG_FUNCTION_ARGS)
+{
+	Oid role = GetUserId();
+	DbvcContent *content = content_from_arguments(fcinfo);
+	char *reason = required_argument(fcinfo, ARG_REASON, "reason");
+	DbvcOwnerScope owner;
+	DbvcState *state;
+	int64 version;
+	int64 event_id;
+	Datum row;
+
+	SPI_connect();
+	dbvc_owner_enter(&owner);
+	dbvc_run_lock(dbvc_extension_oid(), false, false);
+	state = dbvc_state_read(content->id, true);
+	if (state == NULL)
+		dbvc_unknown_migration(content->id);
+	/* what is not said stays as it was */
+	if (content->kind == NULL)
+		content->kind = state->kind;
+	check_kind(content);
+	if (PG_ARGISNULL(ARG_REQUIRES))
+	content->requires = state->requires;
+	if (PG_ARGISNULL(ARG_ENVIRONMENTS))
+		content->environments = state->environments;
+	dbvc_checksum(content);
+	version = state->version + 1;
+	event_id = record_version("accepted", content, version, role, reason);
+	dbvc_state_register(content, version, event_id);
+	dbvc_state_applied(content->id, version, event_id, content->checksum,
+					   "accepted", event_id);
+	row = migration_row(content->id);
+	dbvc_owner_leave(&owner);
+	SPI_finish();
+	PG_RETURN_DATUM(row);
+}
+
+PG_FUNCTION_INFO_V1(dbvc_migration_checksum);
+Datum
+dbvc_migration_checksum(PG_FUNCTION_ARGS)
+{
+	DbvcContent content = {0};
+	bytea *result = palloc(VARHDRSZ + DBVC_SHA256_LEN);
+
+	content.up = required_argument(fcinfo, 0, "up_script");
+	content.down = text_argument(fcinfo, 1);
+	content.verify = text_argument(fcinfo, 2);
+	content.kind = required_argument(fcinfo, 3, "kind");
+	check_kind(&content);
+	content.has_transactional = !PG_ARGISNULL(4);
+	if (content.has_transactional)
+		content.transactional = PG_GETARG_BOOL(4);
+	content.requires = name_set(fcinfo, 5);
+	dbvc_checksum(&content);
+	SET_VARSIZE(result, VARHDRSZ + DBVC_SHA256_LEN);
+	memcpy(VARDATA(result), content.checksum, DBVC_SHA256_LEN);
+	PG_RETURN_BYTEA_P(result);
+}

@@ -1,0 +1,277 @@
+/*
+ * run.c
+ *		One run of one migration in one transaction.
+ *
+ * The script runs in an internal subtransaction: when it fails, everything it
+ * did is rolled back and the transaction goes on to record the failure.  (An
+ * abort of the whole transaction from within a procedure is refused by the
+ * server when the error came out of another procedural language.)  A GUC
+ * level around the subtransaction takes back every setting the script made.
+ */
+#include "migration/migration.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+/*
+ * A session that has given up rights with SET ROLE must not get them back in
+ * a script by RESET ROLE.  Where nothing was given up, the script may SET
+ * ROLE to the owner of a table, as scripts do.
+ */
+void
+dbvc_script_user(Oid *userid, int *sec_context)
+{
+	GetUserIdAndSecContext(userid, sec_context);
+	if (*userid != GetSessionUserId() ||
+		GetSessionUserId() != GetAuthenticatedUserId())
+		SetUserIdAndSecContext(*userid,
+							   *sec_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+static const char *
+script_of(const DbvcState *state, const DbvcContent *content,
+		  DbvcDirection direction)
+{
+	if (direction == DBVC_UP)
+		return content->up;
+	if (content->down == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_NO_DOWN_SCRIPT),
+				 errmsg("migration \"%s\" has no down script", state->id),
+				 errhint("Give it one with dbvc.migration_accept().")));
+	return content->down;
+}
+
+/* Split as the caller; a script that does not parse is a failed run. */
+static void
+split(DbvcRun *run, const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resowner = CurrentResourceOwner;
+	const char *label = dbvc_direction_name(run->direction);
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		run->script = dbvc_script_split(run->state->id, label, text);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		run->error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = resowner;
+}
+
+DbvcRun *
+dbvc_run_prepare(DbvcState *state, DbvcDirection direction)
+{
+	DbvcRun *run = palloc0(sizeof(DbvcRun));
+	DbvcOwnerScope owner;
+	DbvcContent *content;
+
+	run->state = state;
+	run->direction = direction;
+	run->role = GetUserId();
+	run->started_at = GetCurrentTimestamp();
+	if (direction == DBVC_UP)
+	{
+		run->version = state->version;
+		run->version_event = state->version_event;
+		run->checksum = state->checksum;
+	}
+	else
+	{
+		run->version = state->applied_version;
+		run->version_event = state->applied_version_event;
+		run->checksum = state->applied_checksum;
+	}
+	dbvc_owner_enter(&owner);
+	content = dbvc_state_content(state, run->version_event);
+	dbvc_owner_leave(&owner);
+	run->stepwise = content->has_transactional && !content->transactional;
+	split(run, script_of(state, content, direction));
+	return run;
+}
+
+bool
+dbvc_run_in_steps(const DbvcRun *run)
+{
+	return run->script != NULL && (run->script->has_toplevel ||
+								   (run->stepwise && run->script->count > 0));
+}
+
+void
+dbvc_run_execute(DbvcRun *run, int from, int to, DbvcAfterStatement after,
+				 void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resowner = CurrentResourceOwner;
+	int guc_level = NewGUCNestLevel();
+	Oid userid;
+	int sec_context;
+
+	run->script->current = -1;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		dbvc_script_user(&userid, &sec_context);
+		dbvc_script_replay_settings(run->script, from);
+		dbvc_script_execute(run->script, from, to, after, arg, NULL);
+		SetUserIdAndSecContext(userid, sec_context);
+		ReleaseCurrentSubTransaction();
+		run->statements = to;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		run->error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		run->statements = Max(run->script->current, 0);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = resowner;
+	AtEOXact_GUC(false, guc_level);
+}
+
+void
+dbvc_run_commit(DbvcRun *run, bool lazily)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	/*
+	 * The last commit of a CALL waits for the disk, and with it everything
+	 * before: the log is written in order.
+	 */
+	if (lazily)
+		(void) set_config_option("synchronous_commit", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+								 false);
+	PG_TRY();
+	{
+		SPI_commit();
+	}
+	PG_CATCH();
+	{
+		/* SPI_commit() has rolled back and begun a new transaction */
+		MemoryContextSwitchTo(context);
+		run->error = CopyErrorData();
+		FlushErrorState();
+		if (run->error->context == NULL)
+			run->error->context =
+				psprintf("migration \"%s\", %s script, at commit",
+						 run->state->id, dbvc_direction_name(run->direction));
+	}
+	PG_END_TRY();
+}
+
+/* Requirements of a single migration, applied or rolled back by its name. */
+static void
+check_neighbours(DbvcState *state, DbvcDirection direction)
+{
+	List *states = dbvc_order(dbvc_state_read_all(), true);
+	ListCell *lc;
+	ListCell *req;
+
+	foreach (lc, states)
+	{
+		DbvcState *other = lfirst(lc);
+
+		foreach (req, other->required)
+		{
+			DbvcState *required = lfirst(req);
+
+			if (direction == DBVC_UP && strcmp(other->id, state->id) == 0 &&
+				required->applied_version == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
+						 errmsg("migration \"%s\" requires \"%s\", which is "
+								"not applied",
+								state->id, required->id),
+						 errhint("Apply \"%s\" first.", required->id)));
+			if (direction == DBVC_DOWN && other->applied_version != 0 &&
+				strcmp(required->id, state->id) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DBVC_DEPENDENT_APPLIED),
+						 errmsg("cannot roll back migration \"%s\": \"%s\" "
+								"requires it and is applied",
+								state->id, other->id),
+						 errhint("Roll back \"%s\" first.", other->id)));
+		}
+	}
+}
+
+/* The migration, locked, in a state that allows the direction. */
+static DbvcState *
+state_for_single_run(const char *id, DbvcDirection direction)
+{
+	DbvcState *state = dbvc_state_read(id, true);
+
+	if (state == NULL)
+		dbvc_unknown_migration(id);
+	if (direction == DBVC_UP && !dbvc_state_pending(state))
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("migration \"%s\" is already applied", id),
+						errhint("Roll it back first, or register the change "
+								"as a new migration.")));
+	if (direction == DBVC_DOWN && state->applied_version == 0)
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("migration \"%s\" is not applied", id),
+						errhint("See dbvc.migration_status.")));
+	check_neighbours(state, direction);
+	return state;
+}
+
+int64
+dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
+{
+	DbvcOwnerScope owner;
+	DbvcState *state;
+	DbvcRun *run;
+	ErrorData *error;
+	List *before = NIL;
+
+	dbvc_owner_enter(&owner);
+	dbvc_run_lock(dbvc_extension_oid(), false, false);
+	state = state_for_single_run(id, direction);
+	dbvc_owner_leave(&owner);
+	if (dry_run)
+	{
+		error = dbvc_dry_run(list_make1(state), direction);
+		if (error != NULL)
+			ReThrowError(error);
+		return 0;
+	}
+	run = dbvc_run_prepare(state, direction);
+	if (dbvc_run_in_steps(run))
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("migration \"%s\" cannot run in one transaction", id),
+				 errhint("Run it with CALL dbvc.%s.",
+						 direction == DBVC_UP ? "migrate(target => ...)"
+											  : "rollback(...)")));
+	if (run->error == NULL)
+	{
+		if (run->script->leaves_session)
+			before = dbvc_session_leftovers();
+		dbvc_run_execute(run, 0, run->script->count, NULL, NULL);
+	}
+	if (run->error != NULL)
+		ReThrowError(run->error);
+	if (run->script->leaves_session)
+		dbvc_warn_leftovers(before);
+	return dbvc_record_end(run);
+}

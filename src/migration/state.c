@@ -1,0 +1,326 @@
+/*
+ * state.c
+ *		dbvc.migration_state: where each migration stands.
+ *
+ * A cache of what change_event says, one row a migration.  It answers "is
+ * anything pending?" with one index probe, and its rows are what registering
+ * and applying the same migration lock.  dbvc.migration_state_derived computes
+ * the same from the events alone; migration_verify() compares the two and
+ * migration_state_rebuild() makes them equal.
+ */
+#include "migration/migration.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#define STATE_COLUMNS \
+	"SELECT id, version, version_event, checksum, kind, requires, " \
+	"environments, applied_version, applied_version_event, applied_event, " \
+	"applied_checksum, outcome, run_event, steps_direction, steps_done, " \
+	"steps_hash FROM dbvc.migration_state"
+
+void
+dbvc_unknown_migration(const char *id)
+{
+	ereport(ERROR, (errcode(ERRCODE_DBVC_UNKNOWN_MIGRATION),
+					errmsg("migration \"%s\" is not registered", id),
+					errhint("dbvc.migration_status lists what is; register "
+							"with dbvc.migration_register().")));
+}
+
+static void
+copy_hash(uint8 *to, uint64 row, int column)
+{
+	bytea *hash = dbvc_row_bytea(row, column);
+
+	memset(to, 0, DBVC_SHA256_LEN);
+	if (hash != NULL && VARSIZE_ANY_EXHDR(hash) == DBVC_SHA256_LEN)
+		memcpy(to, VARDATA_ANY(hash), DBVC_SHA256_LEN);
+}
+
+static List *
+row_list(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = dbvc_row_datum(row, column, &isnull);
+
+	return isnull ? NIL : dbvc_text_array_list(DatumGetArrayTypeP(value));
+}
+
+static DbvcState *
+state_from_row(uint64 row)
+{
+	DbvcState *state = palloc0(sizeof(DbvcState));
+
+	state->id = dbvc_row_text(row, 1);
+	state->version = dbvc_row_int64(row, 2, 0);
+	state->version_event = dbvc_row_int64(row, 3, 0);
+	copy_hash(state->checksum, row, 4);
+	state->kind = dbvc_row_text(row, 5);
+	state->requires = row_list(row, 6);
+	state->environments = row_list(row, 7);
+	state->applied_version = dbvc_row_int64(row, 8, 0);
+	state->applied_version_event = dbvc_row_int64(row, 9, 0);
+	state->applied_event = dbvc_row_int64(row, 10, 0);
+	copy_hash(state->applied_checksum, row, 11);
+	state->outcome = dbvc_row_text(row, 12);
+	state->run_event = dbvc_row_int64(row, 13, 0);
+	state->steps_direction = dbvc_row_text(row, 14);
+	state->steps_done = dbvc_row_int64(row, 15, 0);
+	copy_hash(state->steps_hash, row, 16);
+	return state;
+}
+
+DbvcState *
+dbvc_state_read(const char *id, bool lock)
+{
+	static DbvcQuery plain = {STATE_COLUMNS " WHERE id = $1", 1, {TEXTOID}};
+	static DbvcQuery locking = {STATE_COLUMNS " WHERE id = $1 FOR UPDATE",
+								1,
+								{TEXTOID}};
+	Datum value = CStringGetTextDatum(id);
+	DbvcState *state = NULL;
+
+	if (dbvc_query_run(lock ? &locking : &plain, &value, NULL, false, 1) > 0)
+		state = state_from_row(0);
+	SPI_freetuptable(SPI_tuptable);
+	return state;
+}
+
+List *
+dbvc_state_read_all(void)
+{
+	static DbvcQuery query = {STATE_COLUMNS, 0, {0}};
+	uint64 rows = dbvc_query_run(&query, NULL, NULL, false, 0);
+	List *states = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		states = lappend(states, state_from_row(row));
+	SPI_freetuptable(SPI_tuptable);
+	return states;
+}
+
+bool
+dbvc_state_pending(const DbvcState *state)
+{
+	if (strcmp(state->kind, DBVC_KIND_REPEATABLE) == 0)
+		return state->applied_version == 0 ||
+			   memcmp(state->checksum, state->applied_checksum,
+					  DBVC_SHA256_LEN) != 0;
+	return state->applied_version == 0;
+}
+
+bool
+dbvc_state_any_pending(void)
+{
+	static DbvcQuery query = {
+		"SELECT 1 FROM dbvc.migration_state s WHERE s.pending AND "
+		"(s.environments IS NULL OR $1 = ANY (s.environments)) AND "
+		"(s.kind <> 'baseline' OR NOT EXISTS (SELECT 1 FROM "
+		"dbvc.migration_state a WHERE a.applied_version IS NOT NULL AND "
+		"a.kind <> 'repeatable')) LIMIT 1",
+		1,
+		{TEXTOID}};
+	Datum value = CStringGetTextDatum(dbvc_environment());
+	bool found = dbvc_query_run(&query, &value, NULL, false, 1) > 0;
+
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+DBVC_NORETURN static void
+damaged(const char *id, int64 event_id, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DBVC_HISTORY_DAMAGED),
+			 errmsg("record of migration \"%s\" is damaged", id),
+			 errdetail("%s of change event %lld does not match its hash.",
+					   what, (long long) event_id),
+			 errhint("Someone changed dbvc's tables behind its back. Run "
+					 "dbvc.migration_verify() for a full list.")));
+}
+
+static void
+check_content(const DbvcContent *content, bytea *body, bytea *leaf,
+			  int64 event_id)
+{
+	uint8 hash[DBVC_SHA256_LEN];
+	bytea *recorded;
+
+	dbvc_event_leaf_hash(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), hash);
+	if (VARSIZE_ANY_EXHDR(leaf) != DBVC_SHA256_LEN ||
+		memcmp(VARDATA_ANY(leaf), hash, DBVC_SHA256_LEN) != 0)
+		damaged(content->id, event_id, "The body");
+	recorded = dbvc_event_get_bytes(body, DBVC_EVENT_CHECKSUM);
+	if (recorded == NULL || VARSIZE_ANY_EXHDR(recorded) != DBVC_SHA256_LEN ||
+		memcmp(VARDATA_ANY(recorded), content->checksum, DBVC_SHA256_LEN) != 0)
+		damaged(content->id, event_id, "A script");
+}
+
+DbvcContent *
+dbvc_state_content(const DbvcState *state, int64 version_event)
+{
+	static DbvcQuery query = {
+		"SELECT e.body, e.leaf_hash, u.content, d.content, v.content "
+		"FROM dbvc.change_event e "
+		"LEFT JOIN dbvc.change_event_text u "
+		"ON u.event_id = e.id AND u.field = 'up_script' "
+		"LEFT JOIN dbvc.change_event_text d "
+		"ON d.event_id = e.id AND d.field = 'down_script' "
+		"LEFT JOIN dbvc.change_event_text v "
+		"ON v.event_id = e.id AND v.field = 'verify_script' "
+		"WHERE e.id = $1",
+		1,
+		{INT8OID}};
+	Datum value = Int64GetDatum(version_event);
+	DbvcContent *content = palloc0(sizeof(DbvcContent));
+	bytea *body;
+	bytea *leaf;
+
+	content->id = state->id;
+	if (dbvc_query_run(&query, &value, NULL, false, 1) == 0)
+		damaged(state->id, version_event, "The absence");
+	body = dbvc_row_bytea(0, 1);
+	leaf = dbvc_row_bytea(0, 2);
+	content->up = dbvc_row_text(0, 3);
+	content->down = dbvc_row_text(0, 4);
+	content->verify = dbvc_row_text(0, 5);
+	SPI_freetuptable(SPI_tuptable);
+	if (content->up == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_WRONG_STATE),
+				 errmsg("script of migration \"%s\" was erased", state->id),
+				 errhint("Register the migration again.")));
+	content->kind = dbvc_event_get_text(body, DBVC_EVENT_KIND);
+	content->author = dbvc_event_get_text(body, DBVC_EVENT_AUTHOR);
+	content->requires = dbvc_event_get_list(body, DBVC_EVENT_REQUIRES);
+	content->has_transactional =
+		dbvc_event_get_bool(body, DBVC_EVENT_TRANSACTIONAL,
+							&content->transactional);
+	dbvc_checksum(content);
+	check_content(content, body, leaf, version_event);
+	return content;
+}
+
+static Datum
+hash_datum(const uint8 *hash)
+{
+	bytea *bytes = palloc(VARHDRSZ + DBVC_SHA256_LEN);
+
+	SET_VARSIZE(bytes, VARHDRSZ + DBVC_SHA256_LEN);
+	memcpy(VARDATA(bytes), hash, DBVC_SHA256_LEN);
+	return PointerGetDatum(bytes);
+}
+
+void
+dbvc_state_claim(const char *id)
+{
+	static DbvcQuery query = {
+		"INSERT INTO dbvc.migration_state (id, version, version_event, "
+		"checksum, kind) VALUES ($1, 0, 0, '', '') ON CONFLICT DO NOTHING",
+		1,
+		{TEXTOID}};
+	Datum value = CStringGetTextDatum(id);
+
+	(void) dbvc_query_run(&query, &value, NULL, false, 0);
+}
+
+void
+dbvc_state_register(const DbvcContent *content, int64 version, int64 event_id)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET version = $2, version_event = $3, "
+		"checksum = $4, kind = $5, requires = $6, environments = $7 "
+		"WHERE id = $1",
+		7,
+		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID,
+		 TEXTARRAYOID}};
+	Datum values[7];
+	char nulls[] = "       ";
+
+	values[0] = CStringGetTextDatum(content->id);
+	values[1] = Int64GetDatum(version);
+	values[2] = Int64GetDatum(event_id);
+	values[3] = hash_datum(content->checksum);
+	values[4] = CStringGetTextDatum(content->kind);
+	values[5] = PointerGetDatum(dbvc_list_text_array(content->requires));
+	values[6] = PointerGetDatum(dbvc_list_text_array(content->environments));
+	if (content->environments == NIL)
+		nulls[6] = 'n';
+	(void) dbvc_query_run(&query, values, nulls, false, 0);
+}
+
+void
+dbvc_state_applied(const char *id, int64 version, int64 version_event,
+				   const uint8 *checksum, const char *outcome, int64 event_id)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET applied_version = $2, "
+		"applied_version_event = $3, applied_checksum = $4, outcome = $5, "
+		"applied_event = $6, run_event = $6, steps_direction = NULL, "
+		"steps_done = NULL, steps_hash = NULL WHERE id = $1",
+		6,
+		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, INT8OID}};
+	Datum values[6];
+
+	values[0] = CStringGetTextDatum(id);
+	values[1] = Int64GetDatum(version);
+	values[2] = Int64GetDatum(version_event);
+	values[3] = hash_datum(checksum);
+	values[4] = CStringGetTextDatum(outcome);
+	values[5] = Int64GetDatum(event_id);
+	(void) dbvc_query_run(&query, values, NULL, false, 0);
+}
+
+void
+dbvc_state_rolled_back(const char *id, int64 event_id)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET applied_version = NULL, "
+		"applied_version_event = NULL, applied_checksum = NULL, "
+		"applied_event = NULL, outcome = 'rolled_back', run_event = $2, "
+		"steps_direction = NULL, steps_done = NULL, steps_hash = NULL "
+		"WHERE id = $1",
+		2,
+		{TEXTOID, INT8OID}};
+	Datum values[2] = {CStringGetTextDatum(id), Int64GetDatum(event_id)};
+
+	(void) dbvc_query_run(&query, values, NULL, false, 0);
+}
+
+void
+dbvc_state_outcome(const char *id, const char *outcome, int64 event_id)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET outcome = $2, run_event = $3 "
+		"WHERE id = $1",
+		3,
+		{TEXTOID, TEXTOID, INT8OID}};
+	Datum values[3] = {CStringGetTextDatum(id), CStringGetTextDatum(outcome),
+					   Int64GetDatum(event_id)};
+
+	(void) dbvc_query_run(&query, values, NULL, false, 0);
+}
+
+void
+dbvc_state_steps(const char *id, DbvcDirection direction, int64 done,
+				 const uint8 *hash)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET steps_direction = $2, "
+		"steps_done = $3, steps_hash = $4 WHERE id = $1",
+		4,
+		{TEXTOID, TEXTOID, INT8OID, BYTEAOID}};
+	Datum values[4] = {CStringGetTextDatum(id), (Datum) 0, (Datum) 0,
+					   (Datum) 0};
+	const char *nulls = " nnn";
+
+	if (done > 0)
+	{
+		values[1] = CStringGetTextDatum(dbvc_direction_name(direction));
+		values[2] = Int64GetDatum(done);
+		values[3] = hash_datum(hash);
+		nulls = "    ";
+	}
+	(void) dbvc_query_run(&query, values, nulls, false, 0);
+}

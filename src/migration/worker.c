@@ -1,0 +1,353 @@
+/*
+ * worker.c
+ *		One statement at top level, in a background worker.
+ *
+ * Leader and worker share a dynamic segment with the task, the statement, the
+ * leader's settings (in the server's own serialised form, as parallel workers
+ * get them) and a message queue.  What the worker has to say, notices and its
+ * error among it, comes over the queue as protocol messages.
+ *
+ * While it waits, the leader is in a transaction that holds no snapshot:
+ * CREATE INDEX CONCURRENTLY waits for every older snapshot, and a leader that
+ * held one would wait for itself for ever, unseen by the deadlock detector.
+ */
+#include "migration/migration.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "libpq/pqformat.h"
+#include "libpq/pqmq.h"
+#include "miscadmin.h"
+#include "parser/parser.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "storage/shm_mq.h"
+#include "storage/shm_toc.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+
+#define TASK_MAGIC 0x64627663 /* "dbvc" */
+#define KEY_TASK 1
+#define KEY_STATEMENT 2
+#define KEY_SETTINGS 3
+#define KEY_QUEUE 4
+#define QUEUE_SIZE 65536
+#define MESSAGE_DONE 'C' /* CommandComplete */
+#define MESSAGE_ERROR 'E'
+#define MESSAGE_NOTICE 'N'
+
+PGDLLEXPORT void dbvc_toplevel_main(Datum main_arg);
+
+/* Written by the leader before the worker starts, read only after. */
+typedef struct ToplevelTask
+{
+	Oid database;
+	Oid session_user;
+	Oid role;
+	bool role_is_superuser;
+} ToplevelTask;
+
+/* The leader's view of a worker at work. */
+typedef struct Toplevel
+{
+	dsm_segment *segment;
+	shm_mq_handle *queue;
+	BackgroundWorkerHandle *worker;
+	ErrorData *error;
+	bool done;
+} Toplevel;
+
+/* ------------------------------------------------------------- the leader */
+
+static void
+check_can_login(Oid role)
+{
+	HeapTuple tuple;
+	bool can_login;
+
+	if (!DBVC_WORKER_NEEDS_LOGIN)
+		return;
+	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for role %u", role);
+	can_login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	if (!can_login)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("session user \"%s\" is not permitted to log in",
+						GetUserNameFromId(role, false)),
+				 errdetail("A background worker connects as the session "
+						   "user."),
+				 errhint("Log in as the role, or use SET ROLE instead of SET "
+						 "SESSION AUTHORIZATION.")));
+}
+
+/*
+ * Build the segment: task, statement, and the settings of this session as
+ * the script has changed them.
+ */
+static dsm_segment *
+build_segment(DbvcScript *script, int number, const char *sql, shm_mq **queue)
+{
+	int guc_level = NewGUCNestLevel();
+	Size sql_size = strlen(sql) + 1;
+	Size settings_size;
+	shm_toc_estimator estimator;
+	dsm_segment *segment;
+	ToplevelTask *task;
+	shm_toc *toc;
+	char *space;
+
+	dbvc_script_replay_settings(script, number);
+	settings_size = EstimateGUCStateSpace();
+	shm_toc_initialize_estimator(&estimator);
+	shm_toc_estimate_chunk(&estimator, sizeof(ToplevelTask));
+	shm_toc_estimate_chunk(&estimator, sql_size);
+	shm_toc_estimate_chunk(&estimator, settings_size);
+	shm_toc_estimate_chunk(&estimator, QUEUE_SIZE);
+	shm_toc_estimate_keys(&estimator, 4);
+	segment = dsm_create(shm_toc_estimate(&estimator), 0);
+	dsm_pin_mapping(segment);
+	toc = shm_toc_create(TASK_MAGIC, dsm_segment_address(segment),
+						 shm_toc_estimate(&estimator));
+
+	task = shm_toc_allocate(toc, sizeof(ToplevelTask));
+	task->database = MyDatabaseId;
+	task->session_user = GetSessionUserId();
+	task->role = GetUserId();
+	task->role_is_superuser = superuser();
+	check_can_login(task->session_user);
+	shm_toc_insert(toc, KEY_TASK, task);
+	space = shm_toc_allocate(toc, sql_size);
+	memcpy(space, sql, sql_size);
+	shm_toc_insert(toc, KEY_STATEMENT, space);
+	space = shm_toc_allocate(toc, settings_size);
+	SerializeGUCState(settings_size, space);
+	shm_toc_insert(toc, KEY_SETTINGS, space);
+	*queue = shm_mq_create(shm_toc_allocate(toc, QUEUE_SIZE), QUEUE_SIZE);
+	shm_toc_insert(toc, KEY_QUEUE, *queue);
+	shm_mq_set_receiver(*queue, MyProc);
+	AtEOXact_GUC(false, guc_level);
+	return segment;
+}
+
+static void
+start_worker(Toplevel *top, shm_mq *queue)
+{
+	BackgroundWorker worker = {0};
+
+	worker.bgw_flags =
+		BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(top->segment));
+	strlcpy(worker.bgw_library_name, "dbvc", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "dbvc_toplevel_main", BGW_MAXLEN);
+	snprintf(worker.bgw_name, BGW_MAXLEN, "dbvc worker for PID %d", MyProcPid);
+	strlcpy(worker.bgw_type, "dbvc worker", BGW_MAXLEN);
+	if (!RegisterDynamicBackgroundWorker(&worker, &top->worker))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("no background worker slot is free"),
+				 errdetail("Statements that cannot run in a transaction need "
+						   "one."),
+				 errhint("Raise max_worker_processes, or migrate when fewer "
+						 "workers run.")));
+	top->queue = shm_mq_attach(queue, top->segment, top->worker);
+}
+
+static void
+read_message(Toplevel *top, char *data, Size len)
+{
+	ErrorData *error;
+	StringInfoData message;
+
+	initStringInfo(&message);
+	appendBinaryStringInfo(&message, data, len);
+	switch (pq_getmsgbyte(&message))
+	{
+		case MESSAGE_DONE:
+			top->done = true;
+			break;
+		case MESSAGE_ERROR:
+			error = palloc0(sizeof(ErrorData));
+			pq_parse_errornotice(&message, error);
+			error->elevel = ERROR;
+			top->error = error;
+			break;
+		case MESSAGE_NOTICE:
+			error = palloc0(sizeof(ErrorData));
+			pq_parse_errornotice(&message, error);
+			ThrowErrorData(error);
+			break;
+		default:
+			break;
+	}
+}
+
+/* Stop the worker: on our own error or cancellation, and when we die. */
+static void
+stop_worker(int code, Datum arg)
+{
+	Toplevel *top = (Toplevel *) DatumGetPointer(arg);
+
+	TerminateBackgroundWorker(top->worker);
+	if (code != 0)
+		return; /* this process ends: do not wait for another */
+	HOLD_INTERRUPTS();
+	(void) WaitForBackgroundWorkerShutdown(top->worker);
+	RESUME_INTERRUPTS();
+}
+
+static void
+wait_for_worker(Toplevel *top)
+{
+	for (;;)
+	{
+		Size len;
+		void *data;
+		shm_mq_result result = shm_mq_receive(top->queue, &len, &data, true);
+
+		if (result == SHM_MQ_SUCCESS)
+		{
+			read_message(top, data, len);
+			continue;
+		}
+		if (result == SHM_MQ_DETACHED)
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, 0,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	(void) WaitForBackgroundWorkerShutdown(top->worker);
+}
+
+/* Raise the worker's error with the position in the script. */
+static void
+raise_worker_error(Toplevel *top, DbvcScript *script, int number,
+				   bool of_script)
+{
+	if (top->error == NULL && top->done)
+		return;
+	if (of_script)
+	{
+		script->current = number;
+		script->base = script->statements[number].start;
+		dbvc_script_error_begin(script);
+	}
+	if (top->error != NULL)
+		ThrowErrorData(top->error);
+	ereport(ERROR, (errcode(ERRCODE_DBVC_WORKER_LOST),
+					errmsg("background worker ended without an answer"),
+					errdetail("It may have been terminated."),
+					errhint("Look into the server log, and run the migration "
+							"again: it resumes at this statement.")));
+}
+
+void
+dbvc_toplevel_execute(DbvcScript *script, int number, const char *sql)
+{
+	Toplevel top = {0};
+	bool of_script = sql == NULL;
+	shm_mq *queue;
+
+	if (of_script)
+		sql = dbvc_statement_text(script, number);
+	script->current = number;
+	top.segment = build_segment(script, number, sql, &queue);
+	pgstat_report_activity(STATE_RUNNING, sql);
+	SPI_commit();
+	start_worker(&top, queue);
+	InvalidateCatalogSnapshot();
+	PG_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(&top));
+	{
+		wait_for_worker(&top);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(&top));
+	dsm_detach(top.segment);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	raise_worker_error(&top, script, number, of_script);
+}
+
+/* ------------------------------------------------------------- the worker */
+
+static void
+become_the_caller(const ToplevelTask *task, void *settings)
+{
+	BackgroundWorkerInitializeConnectionByOid(task->database,
+											  task->session_user,
+											  DBVC_WORKER_CONNECT_FLAGS);
+	StartTransactionCommand();
+	RestoreGUCState(settings);
+	if (task->role != task->session_user)
+		SetCurrentRoleId(task->role, task->role_is_superuser);
+	CommitTransactionCommand();
+}
+
+/*
+ * The parse tree must outlive the transactions that CREATE INDEX CONCURRENTLY
+ * commits on its way, so it stands in a context of its own.
+ */
+static void
+execute_at_top_level(const char *sql)
+{
+	MemoryContext context =
+		AllocSetContextCreate(TopMemoryContext, "dbvc statement",
+							  ALLOCSET_DEFAULT_SIZES);
+	List *raw;
+
+	SetCurrentStatementStartTimestamp();
+	debug_query_string = sql;
+	pgstat_report_activity(STATE_RUNNING, sql);
+	StartTransactionCommand();
+	if (StatementTimeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+	MemoryContextSwitchTo(context);
+	raw = raw_parser(sql, RAW_PARSE_DEFAULT);
+	dbvc_execute_statement(linitial_node(RawStmt, raw), sql, true,
+						   None_Receiver);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	CommitTransactionCommand();
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+void
+dbvc_toplevel_main(Datum main_arg)
+{
+	dsm_segment *segment;
+	shm_toc *toc;
+	shm_mq *queue;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	segment = dsm_attach(DatumGetUInt32(main_arg));
+	if (segment == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("could not map dynamic shared memory segment"),
+						errhint("The session that started this worker has "
+								"probably ended.")));
+	toc = shm_toc_attach(TASK_MAGIC, dsm_segment_address(segment));
+	if (toc == NULL)
+		elog(ERROR, "dynamic shared memory segment is not a dbvc task");
+	queue = shm_toc_lookup(toc, KEY_QUEUE, false);
+	shm_mq_set_sender(queue, MyProc);
+	pq_redirect_to_shm_mq(segment, shm_mq_attach(queue, segment, NULL));
+
+	/* an error from here on goes to the leader and ends this process */
+	become_the_caller(shm_toc_lookup(toc, KEY_TASK, false),
+					  shm_toc_lookup(toc, KEY_SETTINGS, false));
+	execute_at_top_level(shm_toc_lookup(toc, KEY_STATEMENT, false));
+	pq_putemptymessage(MESSAGE_DONE);
+}

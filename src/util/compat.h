@@ -1,0 +1,99 @@
+/*
+ * compat.h
+ *		Every difference between PostgreSQL 15, 16, 17, 18 and 19.
+ *
+ * No other file of the project mentions PG_VERSION_NUM; test/layers.sh
+ * enforces that.
+ */
+#ifndef DBVC_COMPAT_H
+#define DBVC_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "dbvc needs PostgreSQL 15 or newer"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* Module magic that carries name and version (18). */
+#if PG_VERSION_NUM >= 180000
+#define DBVC_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "dbvc", .version = DBVC_VERSION)
+#else
+#define DBVC_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* Stands before the declaration; the older form stood behind "void". */
+#if PG_VERSION_NUM >= 180000
+#define DBVC_NORETURN pg_noreturn
+#else
+#define DBVC_NORETURN pg_attribute_noreturn()
+#endif
+
+/* PortalRun() lost its run_once argument in 18. */
+#if PG_VERSION_NUM >= 180000
+#define dbvc_portal_run(portal, toplevel, dest, qc) \
+	PortalRun((portal), FETCH_ALL, (toplevel), (dest), (dest), (qc))
+#else
+#define dbvc_portal_run(portal, toplevel, dest, qc) \
+	PortalRun((portal), FETCH_ALL, (toplevel), true, (dest), (dest), (qc))
+#endif
+
+/* REPACK took over CLUSTER in 19. */
+#if PG_VERSION_NUM >= 190000
+#define DBVC_CLUSTER_TAG T_RepackStmt
+#define dbvc_cluster_relation(node) \
+	(((RepackStmt *) (node))->relation \
+		 ? ((RepackStmt *) (node))->relation->relation \
+		 : NULL)
+#define dbvc_cluster_concurrently(node) \
+	option_set(((RepackStmt *) (node))->params, "concurrently", false)
+#else
+#define DBVC_CLUSTER_TAG T_ClusterStmt
+#define dbvc_cluster_relation(node) (((ClusterStmt *) (node))->relation)
+#define dbvc_cluster_concurrently(node) false
+#endif
+
+/*
+ * Rights on the columns that COPY writes stand in the range table entry
+ * before 16, in a permission info after.
+ */
+#if PG_VERSION_NUM >= 160000
+#define dbvc_check_copy_rights(pstate, nsitem, columns) \
+	do \
+	{ \
+		(nsitem)->p_perminfo->requiredPerms = ACL_INSERT; \
+		(nsitem)->p_perminfo->insertedCols = (columns); \
+		(void) ExecCheckPermissions((pstate)->p_rtable, \
+									list_make1((nsitem)->p_perminfo), true); \
+	} while (0)
+#else
+#define dbvc_check_copy_rights(pstate, nsitem, columns) \
+	do \
+	{ \
+		(nsitem)->p_rte->requiredPerms = ACL_INSERT; \
+		(nsitem)->p_rte->insertedCols = (columns); \
+		(void) ExecCheckRTPerms((pstate)->p_rtable, true); \
+	} while (0)
+#endif
+
+/* LockHeldByMe() can also accept stronger modes from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#define DBVC_LOCK_HELD_EXACTLY , false
+#else
+#define DBVC_LOCK_HELD_EXACTLY
+#endif
+
+/* A worker may connect as a role without LOGIN from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#define DBVC_WORKER_CONNECT_FLAGS BGWORKER_BYPASS_ROLELOGINCHECK
+#define DBVC_WORKER_NEEDS_LOGIN false
+#else
+#define DBVC_WORKER_CONNECT_FLAGS 0
+#define DBVC_WORKER_NEEDS_LOGIN true
+#endif
+
+#endif /* DBVC_COMPAT_H */

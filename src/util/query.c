@@ -1,0 +1,75 @@
+/*
+ * query.c
+ *		dbvc's own queries: prepared once per backend, parameters only.
+ */
+#include "util/util.h"
+
+#include "utils/builtins.h"
+
+uint64
+dbvc_query_run(DbvcQuery *query, Datum *values, const char *nulls,
+			   bool read_only, long limit)
+{
+	int rc;
+
+	if (query->plan == NULL)
+	{
+		SPIPlanPtr plan =
+			SPI_prepare(query->sql, query->nargs, query->argtypes);
+
+		if (plan == NULL)
+			elog(ERROR, "could not prepare \"%s\": %s", query->sql,
+				 SPI_result_code_string(SPI_result));
+		if (SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not keep plan of \"%s\"", query->sql);
+		query->plan = plan;
+	}
+	rc = SPI_execute_plan(query->plan, values, nulls, read_only, limit);
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", query->sql,
+			 SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+Datum
+dbvc_row_datum(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						 column, isnull);
+}
+
+char *
+dbvc_row_text(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = dbvc_row_datum(row, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+int64
+dbvc_row_int64(uint64 row, int column, int64 if_null)
+{
+	bool isnull;
+	Datum value = dbvc_row_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetInt64(value);
+}
+
+bool
+dbvc_row_bool(uint64 row, int column, bool if_null)
+{
+	bool isnull;
+	Datum value = dbvc_row_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetBool(value);
+}
+
+bytea *
+dbvc_row_bytea(uint64 row, int column)
+{
+	bool isnull;
+	Datum value = dbvc_row_datum(row, column, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPCopy(value);
+}
