@@ -12,6 +12,7 @@
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 static char *
 text_or_null(FunctionCallInfo fcinfo, int n)
