@@ -225,11 +225,13 @@ same_checksum(const DbvcState *state, const DbvcContent *content)
 	return memcmp(state->checksum, content->checksum, DBVC_SHA256_LEN) == 0;
 }
 
-static void
+/* Returns the event of the version that now counts. */
+static int64
 register_content(DbvcContent *content, Oid role)
 {
 	DbvcState *state = dbvc_state_read(content->id, false);
 	int64 version = 1;
+	int64 event_id;
 
 	if (state == NULL)
 	{
@@ -238,7 +240,7 @@ register_content(DbvcContent *content, Oid role)
 		state = dbvc_state_read(content->id, true);
 	}
 	else if (same_checksum(state, content))
-		return;
+		return state->version_event;
 	else
 		state = dbvc_state_read(content->id, true);
 	if (state == NULL)
@@ -250,29 +252,36 @@ register_content(DbvcContent *content, Oid role)
 	if (state->version > 0) /* else it was claimed just now */
 	{
 		if (same_checksum(state, content))
-			return;
+			return state->version_event;
 		check_may_change(state, content);
 		version = state->version + 1;
 	}
 	check_transactional(content);
-	dbvc_state_register(content, version,
-						record_version("registered", content, version, role,
-									   NULL));
+	event_id = record_version("registered", content, version, role, NULL);
+	dbvc_state_register(content, version, event_id);
+	return event_id;
 }
 
-/* The row of dbvc.migration of an id, as the function's result. */
+/*
+ * The row of dbvc.migration for a version, as the function's result.  Looked
+ * up by the event's id alone: a join planned while the tables were empty
+ * would stay what it is and make registering quadratic.
+ */
 static Datum
-migration_row(const char *id)
+migration_row(int64 version_event)
 {
-	static DbvcQuery query = {"SELECT m FROM dbvc.migration m WHERE m.id = $1",
-							  1,
-							  {TEXTOID}};
-	Datum value = CStringGetTextDatum(id);
+	static DbvcQuery query = {
+		"SELECT v::dbvc.migration FROM (SELECT w.* FROM "
+		"dbvc.migration_version w WHERE w.event_id = $1) v",
+		1,
+		{INT8OID}};
+	Datum value = Int64GetDatum(version_event);
 	bool isnull;
 	Datum row;
 
 	if (dbvc_query_run(&query, &value, NULL, false, 1) != 1)
-		elog(ERROR, "migration \"%s\" is not to be seen", id);
+		elog(ERROR, "change event %lld is not to be seen",
+			 (long long) version_event);
 	row = dbvc_row_datum(0, 1, &isnull);
 	return SPI_datumTransfer(row, false, -1);
 }
@@ -292,8 +301,7 @@ dbvc_migration_register(PG_FUNCTION_ARGS)
 	dbvc_checksum(content);
 	SPI_connect();
 	dbvc_owner_enter(&owner);
-	register_content(content, role);
-	row = migration_row(content->id);
+	row = migration_row(register_content(content, role));
 	dbvc_owner_leave(&owner);
 	SPI_finish();
 	PG_RETURN_DATUM(row);
@@ -332,7 +340,7 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	dbvc_state_register(content, version, event_id);
 	dbvc_state_applied(content->id, version, event_id, content->checksum,
 					   "accepted", event_id);
-	row = migration_row(content->id);
+	row = migration_row(event_id);
 	dbvc_owner_leave(&owner);
 	SPI_finish();
 	PG_RETURN_DATUM(row);

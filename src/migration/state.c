@@ -157,19 +157,19 @@ check_content(const DbvcContent *content, bytea *body, bytea *leaf,
 		damaged(content->id, event_id, "A script");
 }
 
+/* A lookup of its own for each: no join whose plan could be a bad one. */
+#define TEXT_OF(field) \
+	"(SELECT t.content FROM dbvc.change_event_text t WHERE " \
+	"t.event_id = $1 AND t.field = '" field "')"
+
 DbvcContent *
 dbvc_state_content(const DbvcState *state, int64 version_event)
 {
 	static DbvcQuery query = {
-		"SELECT e.body, e.leaf_hash, u.content, d.content, v.content "
-		"FROM dbvc.change_event e "
-		"LEFT JOIN dbvc.change_event_text u "
-		"ON u.event_id = e.id AND u.field = 'up_script' "
-		"LEFT JOIN dbvc.change_event_text d "
-		"ON d.event_id = e.id AND d.field = 'down_script' "
-		"LEFT JOIN dbvc.change_event_text v "
-		"ON v.event_id = e.id AND v.field = 'verify_script' "
-		"WHERE e.id = $1",
+		"SELECT e.body, e.leaf_hash, " TEXT_OF("up_script") ", " TEXT_OF(
+			"down_script") ", " TEXT_OF("verify_script") " FROM "
+														 "dbvc.change_event e "
+														 "WHERE e.id = $1",
 		1,
 		{INT8OID}};
 	Datum value = Int64GetDatum(version_event);
