@@ -36,8 +36,13 @@ struct DbvcEvent
 	int64 id;
 	int64 inc;
 	FullTransactionId xid;
-	StringInfoData fields[DBVC_EVENT_FIELD_LIMIT]; /* data NULL: absent */
-	List *texts;								   /* of EventText */
+	StringInfoData scratch;
+	struct
+	{
+		char *data; /* NULL: absent */
+		int len;
+	} fields[DBVC_EVENT_FIELD_LIMIT]; /* encoded, any order of arrival */
+	List *texts;					  /* of EventText */
 	MemoryContext context;
 };
 
@@ -97,52 +102,62 @@ current_incarnation(FullTransactionId my_xid)
 	return newest + 1;
 }
 
+/* A place to encode one field of that type into. */
 static StringInfo
-field_buffer(DbvcEvent *event, DbvcEventField field, DbvcCanonType type)
+encode_begin(DbvcEvent *event, DbvcEventField field, DbvcCanonType type)
 {
-	StringInfo buf = &event->fields[field];
-	MemoryContext old;
-
 	Assert(field_types[field] == type);
 	(void) type;
-	old = MemoryContextSwitchTo(event->context);
-	initStringInfo(buf);
-	MemoryContextSwitchTo(old);
-	return buf;
+	resetStringInfo(&event->scratch);
+	return &event->scratch;
+}
+
+static void
+encode_end(DbvcEvent *event, DbvcEventField field)
+{
+	event->fields[field].len = event->scratch.len;
+	event->fields[field].data =
+		MemoryContextAlloc(event->context, event->scratch.len);
+	memcpy(event->fields[field].data, event->scratch.data, event->scratch.len);
 }
 
 void
 dbvc_event_int(DbvcEvent *event, DbvcEventField field, int64 value)
 {
-	dbvc_canon_int(field_buffer(event, field, DBVC_CANON_INT), field, value);
+	dbvc_canon_int(encode_begin(event, field, DBVC_CANON_INT), field, value);
+	encode_end(event, field);
 }
 
 void
 dbvc_event_time(DbvcEvent *event, DbvcEventField field, TimestampTz value)
 {
-	dbvc_canon_time(field_buffer(event, field, DBVC_CANON_TIME), field, value);
+	dbvc_canon_time(encode_begin(event, field, DBVC_CANON_TIME), field, value);
+	encode_end(event, field);
 }
 
 void
 dbvc_event_bool(DbvcEvent *event, DbvcEventField field, bool value)
 {
-	dbvc_canon_bool(field_buffer(event, field, DBVC_CANON_BOOL), field, value);
+	dbvc_canon_bool(encode_begin(event, field, DBVC_CANON_BOOL), field, value);
+	encode_end(event, field);
 }
 
 void
 dbvc_event_bytes(DbvcEvent *event, DbvcEventField field, const void *bytes,
 				 Size len)
 {
-	dbvc_canon_bytes(field_buffer(event, field, DBVC_CANON_BYTES), field,
+	dbvc_canon_bytes(encode_begin(event, field, DBVC_CANON_BYTES), field,
 					 DBVC_CANON_BYTES, bytes, len);
+	encode_end(event, field);
 }
 
 void
 dbvc_event_list(DbvcEvent *event, DbvcEventField field, const List *texts)
 {
-	if (texts != NIL)
-		dbvc_canon_list(field_buffer(event, field, DBVC_CANON_LIST), field,
-						texts);
+	if (texts == NIL)
+		return;
+	dbvc_canon_list(encode_begin(event, field, DBVC_CANON_LIST), field, texts);
+	encode_end(event, field);
 }
 
 static void
@@ -164,8 +179,9 @@ commit_to_text(DbvcEvent *event, DbvcEventField field, const char *text)
 	pieces[1].data = dbvc_canon_utf8(text, &len);
 	pieces[1].len = len;
 	dbvc_sha256(pieces, 2, hash);
-	dbvc_canon_bytes(field_buffer(event, field, DBVC_CANON_COMMITMENT), field,
+	dbvc_canon_bytes(encode_begin(event, field, DBVC_CANON_COMMITMENT), field,
 					 DBVC_CANON_COMMITMENT, hash, sizeof(hash));
+	encode_end(event, field);
 	event->texts = lappend(event->texts, aside);
 	MemoryContextSwitchTo(old);
 }
@@ -176,10 +192,12 @@ dbvc_event_text(DbvcEvent *event, DbvcEventField field, const char *text)
 	if (text == NULL)
 		return;
 	if (field_types[field] == DBVC_CANON_COMMITMENT)
+	{
 		commit_to_text(event, field, text);
-	else
-		dbvc_canon_text(field_buffer(event, field, DBVC_CANON_TEXT), field,
-						text);
+		return;
+	}
+	dbvc_canon_text(encode_begin(event, field, DBVC_CANON_TEXT), field, text);
+	encode_end(event, field);
 }
 
 /* Address of the client, "local" for a socket or a worker; palloc'd. */
@@ -229,6 +247,7 @@ dbvc_event_begin(const char *event_type, Oid role_id)
 		sequence_table = table;
 	}
 	event->context = CurrentMemoryContext;
+	initStringInfo(&event->scratch);
 	event->id = nextval_internal(sequence, false);
 	event->xid = GetTopFullTransactionId();
 	event->inc = current_incarnation(event->xid);

@@ -15,6 +15,8 @@
 #include "utils/memutils.h"
 #include "utils/portal.h"
 
+#define RUN_BLOCK_SIZE (128 * 1024)
+
 typedef struct Drive
 {
 	const DbvcMigrateOptions *options;
