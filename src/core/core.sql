@@ -7,6 +7,6 @@ AS 'MODULE_PATHNAME', 'dbvc_install_check' LANGUAGE C;
 SELECT dbvc.install_check();
 DROP FUNCTION install_check();
 
-CREATE FUNCTION version() RETURNS text
+CREATE FUNCTION dbvc.version() RETURNS text
 AS 'MODULE_PATHNAME', 'dbvc_version' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION version() IS 'version of the loaded dbvc library';
+COMMENT ON FUNCTION dbvc.version() IS 'version of the loaded dbvc library';

@@ -190,6 +190,24 @@ classify_copy(DbvcStatement *statement, CopyStmt *stmt)
 	statement->kind = DBVC_STATEMENT_COPY;
 }
 
+/* The record of the run could not be written: better said before. */
+static void
+refuse_own_removal(DropStmt *stmt)
+{
+	ListCell *lc;
+
+	if (stmt->removeType != OBJECT_EXTENSION)
+		return;
+	foreach (lc, stmt->objects)
+	{
+		if (strcmp(strVal(lfirst(lc)), "dbvc") == 0)
+			ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+							errmsg("DROP EXTENSION dbvc in a script"),
+							errhint("It would erase the history it is to be "
+									"recorded in.")));
+	}
+}
+
 static bool
 makes_temporary(Node *node)
 {
@@ -210,6 +228,9 @@ dbvc_classify(DbvcScript *script, DbvcStatement *statement, Node *node)
 	{
 		case T_CopyStmt:
 			classify_copy(statement, (CopyStmt *) node);
+			break;
+		case T_DropStmt:
+			refuse_own_removal((DropStmt *) node);
 			break;
 		case T_DiscardStmt:
 			if (((DiscardStmt *) node)->target == DISCARD_ALL)

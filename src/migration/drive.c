@@ -88,7 +88,7 @@ static void
 run_whole(DbvcRun *run, List *covered, bool last)
 {
 	if (run->error == NULL)
-		dbvc_run_execute(run, 0, run->script->count, NULL, NULL);
+		dbvc_run_execute(run, 0, run->script->count, true, NULL, NULL);
 	if (run->error == NULL)
 	{
 		(void) dbvc_record_end(run);

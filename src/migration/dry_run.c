@@ -13,13 +13,12 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
-#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 typedef struct SeenLock
@@ -33,6 +32,8 @@ typedef struct SeenLock
 typedef struct DryRun
 {
 	MemoryContext context;
+	List *states;
+	DbvcDirection direction;
 	List *locks; /* of SeenLock, of the migration at work */
 	TimestampTz statement_started;
 	List *finished; /* of DryResult */
@@ -102,35 +103,21 @@ note_locks(const DbvcScript *script, int number, void *arg)
 	dry->statement_started = GetCurrentTimestamp();
 }
 
+static void
+set_constraints_immediate(void *arg)
+{
+	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+}
+
 /* Check deferred constraints without changing when they are checked. */
 static void
 check_deferred(DbvcRun *run)
 {
-	static const char sql[] = "SET CONSTRAINTS ALL IMMEDIATE";
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner resowner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		dbvc_execute_statement(
-			linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT)), sql,
-			false, None_Receiver);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		run->error = CopyErrorData();
-		FlushErrorState();
+	run->error = dbvc_subtransaction(set_constraints_immediate, NULL, false);
+	if (run->error != NULL && run->error->context == NULL)
 		run->error->context =
-			psprintf("migration \"%s\", %s script, at commit", run->state->id,
+			psprintf("migration \"%s\", %s script, at its end", run->state->id,
 					 dbvc_direction_name(run->direction));
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = resowner;
 }
 
 /* Transactional statements run; those for the worker are left out. */
@@ -149,7 +136,7 @@ try_statements(DbvcRun *run, DryRun *dry)
 			   run->script->statements[to].kind != DBVC_STATEMENT_TOPLEVEL)
 			to++;
 		if (to > at)
-			dbvc_run_execute(run, at, to, note_locks, dry);
+			dbvc_run_execute(run, at, to, false, note_locks, dry);
 		for (; to < count &&
 			   run->script->statements[to].kind == DBVC_STATEMENT_TOPLEVEL;
 			 to++)
@@ -254,39 +241,33 @@ report(DryRun *dry)
 	return error;
 }
 
+static void
+try_all(void *arg)
+{
+	DryRun *dry = arg;
+	ListCell *lc;
+
+	foreach (lc, dry->states)
+	{
+		DryResult *result = try_migration(lfirst(lc), dry->direction, dry);
+
+		dry->finished = lappend(dry->finished, result);
+		if (result->run->error != NULL)
+			break;
+	}
+}
+
 ErrorData *
 dbvc_dry_run(List *states, DbvcDirection direction)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner resowner = CurrentResourceOwner;
-	volatile int guc_level = NewGUCNestLevel();
-	DryRun dry = {.context = context};
-	ListCell *lc;
+	DryRun dry = {.context = CurrentMemoryContext,
+				  .states = states,
+				  .direction = direction};
+	int guc_level = NewGUCNestLevel();
+	ErrorData *error = dbvc_subtransaction(try_all, &dry, false);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		foreach (lc, states)
-		{
-			DryResult *result = try_migration(lfirst(lc), direction, &dry);
-
-			dry.finished = lappend(dry.finished, result);
-			if (result->run->error != NULL)
-				break;
-		}
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		RollbackAndReleaseCurrentSubTransaction();
-		AtEOXact_GUC(false, guc_level);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = resowner;
 	AtEOXact_GUC(false, guc_level);
+	if (error != NULL)
+		ReThrowError(error); /* not a script's: damaged records, say */
 	return report(&dry);
 }

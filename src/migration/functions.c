@@ -39,6 +39,7 @@ check_can_commit(FunctionCallInfo fcinfo, const char *name)
 {
 	CallContext *context = (CallContext *) fcinfo->context;
 
+	dbvc_refuse_in_script();
 	if (context == NULL || !IsA(context, CallContext) || context->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
@@ -125,6 +126,7 @@ run_one_here(FunctionCallInfo fcinfo, DbvcDirection direction)
 	bool dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	Datum row;
 
+	dbvc_refuse_in_script();
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"id\" must not be null")));
@@ -269,6 +271,7 @@ dbvc_migration_baseline(PG_FUNCTION_ARGS)
 	DbvcOwnerScope owner;
 	int count;
 
+	dbvc_refuse_in_script();
 	if (id == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"id\" must not be null")));
@@ -295,6 +298,7 @@ dbvc_migration_reset(PG_FUNCTION_ARGS)
 	DbvcState *state;
 	int64 event_id;
 
+	dbvc_refuse_in_script();
 	SPI_connect();
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);

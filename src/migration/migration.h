@@ -182,11 +182,11 @@ extern void dbvc_warn_leftovers(const List *before);
  * Execute one statement at top level in a background worker, as the current
  * user with the settings that the script's statements [0, number) have made,
  * and wait without a snapshot.  sql NULL: statement number itself.  Commits
- * the current transaction first.  Raises the worker's error as if it were our
- * own, after which the transaction must be rolled back.
+ * the current transaction and leaves a new one.  Returns NULL, or the
+ * worker's error with its position in the script.
  */
-extern void dbvc_toplevel_execute(DbvcScript *script, int number,
-								  const char *sql);
+extern ErrorData *dbvc_toplevel_execute(DbvcScript *script, int number,
+										const char *sql);
 
 /* ---------------------------------------------------------- state and plan */
 
@@ -342,10 +342,11 @@ extern DbvcRun *dbvc_run_prepare(DbvcState *state, DbvcDirection direction);
 /*
  * Execute statements [from, to) in a subtransaction under a GUC level of its
  * own, as the caller; session-level SETs among [0, from) are made again
- * before.  Afterwards run->error is NULL or the error, the subtransaction is
- * released or rolled back, and all settings are as before.
+ * before.  whole: the transaction ends with this, so deferred constraints are
+ * checked now.  Afterwards run->error is NULL or the error, the subtransaction
+ * is released or rolled back, and all settings are as before.
  */
-extern void dbvc_run_execute(DbvcRun *run, int from, int to,
+extern void dbvc_run_execute(DbvcRun *run, int from, int to, bool whole,
 							 DbvcAfterStatement after, void *arg);
 /* True when the run consists of several transactions. */
 extern bool dbvc_run_in_steps(const DbvcRun *run);
@@ -359,6 +360,14 @@ extern int64 dbvc_run_here(const char *id, DbvcDirection direction,
  * commit that is not.
  */
 extern void dbvc_run_commit(DbvcRun *run, bool lazily);
+/*
+ * While a script runs, it may not run or correct migrations itself: the run
+ * lock, the state rows and a worker's leader would wait for each other.
+ * enter returns what leave wants back; it must be called on errors, too.
+ */
+extern bool dbvc_script_enter(void);
+extern void dbvc_script_leave(bool before);
+extern void dbvc_refuse_in_script(void);
 /* Become the caller of a script, so that RESET ROLE cannot climb. */
 extern void dbvc_script_user(Oid *userid, int *sec_context);
 

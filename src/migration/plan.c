@@ -314,6 +314,13 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 	List *chosen = NIL;
 	ListCell *lc;
 
+	if (keep != NULL && is_kind(keep, DBVC_KIND_REPEATABLE))
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("repeatable migration \"%s\" cannot be the "
+							   "target of a rollback",
+							   target),
+						errhint("Name a versioned migration that is "
+								"applied.")));
 	if (keep != NULL && keep->applied_version == 0)
 		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
 						errmsg("migration \"%s\" is not applied", target),

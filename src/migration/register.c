@@ -320,6 +320,7 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	int64 event_id;
 	Datum row;
 
+	dbvc_refuse_in_script();
 	SPI_connect();
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);

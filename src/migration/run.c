@@ -11,10 +11,10 @@
 #include "migration/migration.h"
 
 #include "access/xact.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 /*
@@ -32,6 +32,34 @@ dbvc_script_user(Oid *userid, int *sec_context)
 							   *sec_context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
+/* A script is running in this backend; reset on every way out of it. */
+static bool in_script = false;
+
+bool
+dbvc_script_enter(void)
+{
+	bool before = in_script;
+
+	in_script = true;
+	return before;
+}
+
+void
+dbvc_script_leave(bool before)
+{
+	in_script = before;
+}
+
+void
+dbvc_refuse_in_script(void)
+{
+	if (in_script)
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("a script cannot run or correct migrations"),
+						errhint("Let the migration require the other one: "
+								"migration_register(..., requires => ...).")));
+}
+
 static const char *
 script_of(const DbvcState *state, const DbvcContent *content,
 		  DbvcDirection direction)
@@ -46,37 +74,28 @@ script_of(const DbvcState *state, const DbvcContent *content,
 	return content->down;
 }
 
-/* Split as the caller; a script that does not parse is a failed run. */
-static void
-split(DbvcRun *run, const char *text)
+typedef struct Split
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner resowner = CurrentResourceOwner;
-	const char *label = dbvc_direction_name(run->direction);
+	DbvcRun *run;
+	const char *text;
+} Split;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		run->script = dbvc_script_split(run->state->id, label, text);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		run->error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = resowner;
+static void
+split(void *arg)
+{
+	Split *work = arg;
+	DbvcRun *run = work->run;
+
+	run->script =
+		dbvc_script_split(run->state->id, dbvc_direction_name(run->direction),
+						  work->text);
 }
 
 DbvcRun *
 dbvc_run_prepare(DbvcState *state, DbvcDirection direction)
 {
 	DbvcRun *run = palloc0(sizeof(DbvcRun));
+	Split work = {.run = run};
 	DbvcOwnerScope owner;
 	DbvcContent *content;
 
@@ -100,7 +119,9 @@ dbvc_run_prepare(DbvcState *state, DbvcDirection direction)
 	content = dbvc_state_content(state, run->version_event);
 	dbvc_owner_leave(&owner);
 	run->stepwise = content->has_transactional && !content->transactional;
-	split(run, script_of(state, content, direction));
+	work.text = script_of(state, content, direction);
+	/* as the caller; a script that does not parse is a failed run */
+	run->error = dbvc_subtransaction(split, &work, true);
 	return run;
 }
 
@@ -111,40 +132,65 @@ dbvc_run_in_steps(const DbvcRun *run)
 								   (run->stepwise && run->script->count > 0));
 }
 
-void
-dbvc_run_execute(DbvcRun *run, int from, int to, DbvcAfterStatement after,
-				 void *arg)
+typedef struct Execute
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner resowner = CurrentResourceOwner;
-	int guc_level = NewGUCNestLevel();
+	DbvcRun *run;
+	int from;
+	int to;
+	bool whole; /* the transaction ends with it */
+	DbvcAfterStatement after;
+	void *arg;
+} Execute;
+
+/* Check deferred constraints while a failure is still the script's own. */
+static void
+check_deferred_constraints(DbvcScript *script)
+{
+	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
+
+	script->current = -1;
+	AfterTriggerSetState(stmt);
+}
+
+static void
+execute(void *arg)
+{
+	Execute *work = arg;
+	DbvcScript *script = work->run->script;
 	Oid userid;
 	int sec_context;
 
+	dbvc_script_user(&userid, &sec_context);
+	dbvc_script_replay_settings(script, work->from);
+	dbvc_script_execute(script, work->from, work->to, work->after, work->arg,
+						NULL);
+	work->run->statements = work->to;
+	if (work->whole)
+		check_deferred_constraints(script);
+	SetUserIdAndSecContext(userid, sec_context);
+}
+
+void
+dbvc_run_execute(DbvcRun *run, int from, int to, bool whole,
+				 DbvcAfterStatement after, void *arg)
+{
+	Execute work = {run, from, to, whole, after, arg};
+	int guc_level = NewGUCNestLevel();
+	bool outer = dbvc_script_enter();
+
 	run->script->current = -1;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		dbvc_script_user(&userid, &sec_context);
-		dbvc_script_replay_settings(run->script, from);
-		dbvc_script_execute(run->script, from, to, after, arg, NULL);
-		SetUserIdAndSecContext(userid, sec_context);
-		ReleaseCurrentSubTransaction();
-		run->statements = to;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		run->error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		run->statements = Max(run->script->current, 0);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = resowner;
+	run->statements = from;
+	run->error = dbvc_subtransaction(execute, &work, true);
+	dbvc_script_leave(outer);
 	AtEOXact_GUC(false, guc_level);
+	if (run->error == NULL)
+		return;
+	if (run->script->current >= 0)
+		run->statements = run->script->current;
+	else if (run->error->context == NULL)
+		run->error->context =
+			psprintf("migration \"%s\", %s script, at its end", run->state->id,
+					 dbvc_direction_name(run->direction));
 }
 
 void
@@ -166,7 +212,8 @@ dbvc_run_commit(DbvcRun *run, bool lazily)
 	}
 	PG_CATCH();
 	{
-		/* SPI_commit() has rolled back and begun a new transaction */
+		/* SPI_commit() has rolled back, which released the run lock, and
+		 * begun a new transaction */
 		MemoryContextSwitchTo(context);
 		run->error = CopyErrorData();
 		FlushErrorState();
@@ -267,7 +314,7 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 	{
 		if (run->script->leaves_session)
 			before = dbvc_session_leftovers();
-		dbvc_run_execute(run, 0, run->script->count, NULL, NULL);
+		dbvc_run_execute(run, 0, run->script->count, false, NULL, NULL);
 	}
 	if (run->error != NULL)
 		ReThrowError(run->error);

@@ -20,8 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 /* The first statement that is not done yet. */
@@ -120,47 +118,56 @@ parse_statement(const DbvcRun *run, int number)
 	return linitial_node(RawStmt, raw)->stmt;
 }
 
-/*
- * Look up, as the script would, the index a CREATE INDEX CONCURRENTLY names.
- * Settings of the script (search_path) are in force for the lookup only.
- */
-static Oid
-find_index(DbvcRun *run, int number)
+/* What became of the index that CREATE INDEX CONCURRENTLY names. */
+typedef struct IndexLookup
 {
-	Node *node = parse_statement(run, number);
-	int guc_level;
+	DbvcRun *run;
+	int number;
+	char *name; /* qualified and quoted; NULL: none named, or not there */
+	bool valid;
+} IndexLookup;
+
+/* With the script's settings (search_path) in force for the lookup only. */
+static void
+look_up_index(void *arg)
+{
+	IndexLookup *lookup = arg;
+	Node *node = parse_statement(lookup->run, lookup->number);
+	int guc_level = NewGUCNestLevel();
+	Oid userid;
+	int sec_context;
 	Oid index;
 
-	if (!IsA(node, IndexStmt))
-		return InvalidOid;
-	guc_level = NewGUCNestLevel();
-	dbvc_script_replay_settings(run->script, number);
-	index = named_index((IndexStmt *) node);
+	if (IsA(node, IndexStmt) && ((IndexStmt *) node)->concurrent)
+	{
+		dbvc_script_user(&userid, &sec_context);
+		dbvc_script_replay_settings(lookup->run->script, lookup->number);
+		index = named_index((IndexStmt *) node);
+		SetUserIdAndSecContext(userid, sec_context);
+		if (OidIsValid(index))
+		{
+			lookup->name = index_name(index);
+			lookup->valid = index_is_valid(index);
+		}
+	}
 	AtEOXact_GUC(false, guc_level);
-	return index;
 }
 
-/* Drop an invalid index through the worker; false when that failed too. */
-static bool
-drop_index(DbvcRun *run, char *name)
+static IndexLookup
+find_index(DbvcRun *run, int number)
 {
-	MemoryContext context = CurrentMemoryContext;
-	volatile bool dropped = true;
-	char *sql = psprintf("DROP INDEX CONCURRENTLY %s", name);
+	IndexLookup lookup = {.run = run, .number = number};
 
-	PG_TRY();
-	{
-		dbvc_toplevel_execute(run->script, run->script->current, sql);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		SPI_rollback();
-		dropped = false;
-	}
-	PG_END_TRY();
-	return dropped;
+	/* no table, no index: what that means is for the statement to say */
+	(void) dbvc_subtransaction(look_up_index, &lookup, true);
+	return lookup;
+}
+
+static ErrorData *
+drop_index(DbvcRun *run, int number, const char *name)
+{
+	return dbvc_toplevel_execute(run->script, number,
+								 psprintf("DROP INDEX CONCURRENTLY %s", name));
 }
 
 /*
@@ -170,92 +177,88 @@ drop_index(DbvcRun *run, char *name)
 static void
 clean_up_index(DbvcRun *run, int number)
 {
-	Oid index = find_index(run, number);
+	IndexLookup index = find_index(run, number);
 	const char *what = "has been dropped";
-	char *name;
 
-	if (!OidIsValid(index) || index_is_valid(index))
+	if (index.name == NULL || index.valid)
 		return;
-	name = index_name(index);
 	if (run->error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		what = "is still there; it is dropped when the migration runs again";
-	else if (!drop_index(run, name))
+	else if (drop_index(run, number, index.name) != NULL)
 		what = "could not be dropped; do it by hand";
-	run->error->detail = psprintf("%s%sIndex %s was left invalid and %s.",
-								  run->error->detail ? run->error->detail : "",
-								  run->error->detail ? " " : "", name, what);
+	run->error->detail =
+		psprintf("%s%sIndex %s was left invalid and %s.",
+				 run->error->detail ? run->error->detail : "",
+				 run->error->detail ? " " : "", index.name, what);
 }
 
 /* IF NOT EXISTS takes an invalid index for a good one: we do not. */
 static void
-check_index(DbvcRun *run, int number)
+check_index(void *arg)
 {
-	Oid index = find_index(run, number);
+	IndexLookup *index = arg;
 
-	if (!OidIsValid(index) || index_is_valid(index))
+	if (index->name == NULL || index->valid)
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_DBVC_INVALID_INDEX),
-			 errmsg("index %s is not valid", index_name(index)),
-			 errdetail("An earlier build of it failed, and IF NOT EXISTS "
-					   "skips it."),
-			 errhint("Run DROP INDEX CONCURRENTLY %s and migrate again.",
-					 index_name(index))));
+	ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_INDEX),
+					errmsg("index %s is not valid", index->name),
+					errdetail("An earlier build of it failed, and IF NOT "
+							  "EXISTS skips it."),
+					errhint("Run DROP INDEX CONCURRENTLY %s and migrate "
+							"again.",
+							index->name)));
 }
 
 /*
- * A run that was interrupted may have left its index half built, or built
- * without the record.  Returns true when the statement is done already.
+ * A run that was interrupted, or failed without cleaning up, may have left
+ * its index half built: drop it.  An interrupted one may also have built it
+ * without the record; returns true when that is so.
  */
 static bool
-finished_before(DbvcRun *run, int number)
+finished_before(DbvcRun *run, int number, bool interrupted)
 {
-	Oid index = find_index(run, number);
-	char *name;
+	IndexLookup index = find_index(run, number);
 
-	if (!OidIsValid(index))
+	if (index.name == NULL || (index.valid && !interrupted))
 		return false;
-	name = index_name(index);
-	if (index_is_valid(index))
+	if (index.valid)
 	{
 		ereport(WARNING,
 				(errmsg("index %s is there and valid: taken as built by the "
 						"interrupted run of \"%s\"",
-						name, run->state->id)));
+						index.name, run->state->id)));
 		return true;
 	}
-	if (!drop_index(run, name))
-		ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_INDEX),
-						errmsg("invalid index %s could not be dropped", name),
-						errhint("Drop it by hand and migrate again.")));
-	ereport(NOTICE, (errmsg("dropped index %s, which an interrupted run left "
-							"invalid",
-							name)));
+	run->error = drop_index(run, number, index.name);
+	if (run->error == NULL)
+		ereport(NOTICE, (errmsg("dropped index %s, which an earlier run of "
+								"\"%s\" left invalid",
+								index.name, run->state->id)));
 	return false;
 }
 
+/* resumed: an earlier run came as far as this statement. */
 static void
-step_in_worker(DbvcRun *run, int number, bool resuming)
+step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 {
-	MemoryContext context = CurrentMemoryContext;
+	run->statements = number;
+	if (resumed && finished_before(run, number, interrupted))
+	{
+		run->statements++;
+		return;
+	}
+	if (run->error == NULL)
+		run->error = dbvc_toplevel_execute(run->script, number, NULL);
+	if (run->error != NULL)
+		clean_up_index(run, number);
+	else
+	{
+		IndexLookup index = find_index(run, number);
 
-	run->script->current = number;
-	PG_TRY();
-	{
-		if (!resuming || !finished_before(run, number))
-			dbvc_toplevel_execute(run->script, run->script->current, NULL);
-		check_index(run, run->script->current);
-		run->statements = run->script->current + 1;
+		run->error = dbvc_subtransaction(check_index, &index, true);
 	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		run->error = CopyErrorData();
-		FlushErrorState();
-		SPI_rollback();
-		run->statements = run->script->current;
-	}
-	PG_END_TRY();
+	if (run->error == NULL)
+		run->statements++;
 }
 
 static void
@@ -265,12 +268,33 @@ record_failure(DbvcRun *run)
 	SPI_commit();
 }
 
+/* One step and its record; false when it failed. */
+static bool
+run_step(DbvcRun *run, int from, int to, bool resumed, bool interrupted)
+{
+	if (for_worker(run, from))
+		step_in_worker(run, from, resumed, interrupted);
+	else
+		dbvc_run_execute(run, from, to, true, NULL, NULL);
+	if (run->error == NULL)
+	{
+		dbvc_record_step(run, to);
+		dbvc_run_commit(run, false);
+	}
+	if (run->error != NULL)
+		record_failure(run);
+	return run->error == NULL;
+}
+
 void
 dbvc_run_steps(DbvcRun *run)
 {
-	int done = resume_at(run);
-	bool resuming = run->state->outcome != NULL &&
-					strcmp(run->state->outcome, "started") == 0;
+	int first = resume_at(run);
+	const char *outcome = run->state->outcome;
+	bool resumed = outcome != NULL && (strcmp(outcome, "started") == 0 ||
+									   strcmp(outcome, "failed") == 0);
+	bool interrupted = resumed && strcmp(outcome, "started") == 0;
+	int to;
 
 	if (InLocalUserIdChange())
 		ereport(
@@ -279,32 +303,15 @@ dbvc_run_steps(DbvcRun *run)
 			 errmsg("migration \"%s\" cannot run inside a security-definer "
 					"function",
 					run->state->id)));
-	dbvc_record_started(run, done);
+	dbvc_record_started(run, first);
 	SPI_commit();
-	while (done < run->script->count)
+	for (int done = first; done < run->script->count; done = to)
 	{
-		int to = step_end(run, done);
-
-		if (for_worker(run, done))
-			step_in_worker(run, done, resuming);
-		else
-			dbvc_run_execute(run, done, to, NULL, NULL);
-		resuming = false;
-		if (run->error != NULL && for_worker(run, done))
-			clean_up_index(run, done);
-		if (run->error == NULL)
-		{
-			dbvc_record_step(run, to);
-			dbvc_run_commit(run, false);
-		}
-		if (run->error != NULL)
-		{
-			record_failure(run);
+		to = step_end(run, done);
+		if (!run_step(run, done, to, resumed && done == first, interrupted))
 			return;
-		}
-		done = to;
 	}
-	run->statements = done;
+	run->statements = run->script->count;
 	(void) dbvc_record_end(run);
 	SPI_commit();
 }

@@ -15,8 +15,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -126,52 +124,48 @@ verify_state(Verifier *verifier, const char *id)
 				   "dbvc.migration_state_rebuild()");
 }
 
-/* Run the verify script as the caller; NULL or the error's message. */
+typedef struct VerifyScript
+{
+	const char *id;
+	const char *text;
+	bool truth;
+} VerifyScript;
+
+static void
+execute_verify_script(void *arg)
+{
+	VerifyScript *work = arg;
+	DbvcScript *script = dbvc_script_split(work->id, "verify", work->text);
+	Oid userid;
+	int sec_context;
+
+	if (script->has_toplevel)
+		ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+						errmsg("verify script holds a statement that cannot "
+							   "run in a transaction")));
+	dbvc_script_user(&userid, &sec_context);
+	dbvc_script_execute(script, 0, script->count, NULL, NULL, &work->truth);
+	SetUserIdAndSecContext(userid, sec_context);
+}
+
+/* Run the verify script as the caller; NULL or what is wrong. */
 static char *
 run_verify_script(DbvcState *state, const char *text)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner resowner = CurrentResourceOwner;
-	volatile int guc_level = NewGUCNestLevel();
-	char *volatile failure = NULL;
-	bool truth = true;
+	VerifyScript work = {state->id, text, true};
+	int guc_level = NewGUCNestLevel();
+	bool outer = dbvc_script_enter();
+	ErrorData *error =
+		dbvc_subtransaction(execute_verify_script, &work, false);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		DbvcScript *script = dbvc_script_split(state->id, "verify", text);
-		Oid userid;
-		int sec_context;
-
-		if (script->has_toplevel)
-			ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
-							errmsg("verify script holds a statement that "
-								   "cannot run in a transaction")));
-		dbvc_script_user(&userid, &sec_context);
-		dbvc_script_execute(script, 0, script->count, NULL, NULL, &truth);
-		SetUserIdAndSecContext(userid, sec_context);
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		failure = psprintf("%s (%s)", error->message,
-						   error->context ? error->context : "");
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = resowner;
+	dbvc_script_leave(outer);
 	AtEOXact_GUC(false, guc_level);
-	if (failure == NULL && !truth)
-		failure = pstrdup("a statement returned false");
-	return failure;
+	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	if (error != NULL)
+		return psprintf("%s (%s)", error->message,
+						error->context ? error->context : "");
+	return work.truth ? NULL : pstrdup("a statement returned false");
 }
 
 static void
@@ -224,6 +218,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	List *states;
 	ListCell *lc;
 
+	dbvc_refuse_in_script();
 	InitMaterializedSRF(fcinfo, 0);
 	verifier.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();

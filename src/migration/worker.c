@@ -59,7 +59,12 @@ typedef struct ToplevelTask
 /* The leader's view of a worker at work. */
 typedef struct Toplevel
 {
+	DbvcScript *script;
+	int number;
+	const char *sql;
+	bool of_script; /* sql is the script's statement */
 	dsm_segment *segment;
+	shm_mq *shared_queue;
 	shm_mq_handle *queue;
 	BackgroundWorkerHandle *worker;
 	ErrorData *error;
@@ -96,19 +101,17 @@ check_can_login(Oid role)
  * Build the segment: task, statement, and the settings of this session as
  * the script has changed them.
  */
-static dsm_segment *
-build_segment(DbvcScript *script, int number, const char *sql, shm_mq **queue)
+static void
+build_segment(Toplevel *top)
 {
-	int guc_level = NewGUCNestLevel();
-	Size sql_size = strlen(sql) + 1;
+	Size sql_size = strlen(top->sql) + 1;
 	Size settings_size;
 	shm_toc_estimator estimator;
-	dsm_segment *segment;
 	ToplevelTask *task;
 	shm_toc *toc;
 	char *space;
 
-	dbvc_script_replay_settings(script, number);
+	check_can_login(GetSessionUserId());
 	settings_size = EstimateGUCStateSpace();
 	shm_toc_initialize_estimator(&estimator);
 	shm_toc_estimate_chunk(&estimator, sizeof(ToplevelTask));
@@ -116,9 +119,9 @@ build_segment(DbvcScript *script, int number, const char *sql, shm_mq **queue)
 	shm_toc_estimate_chunk(&estimator, settings_size);
 	shm_toc_estimate_chunk(&estimator, QUEUE_SIZE);
 	shm_toc_estimate_keys(&estimator, 4);
-	segment = dsm_create(shm_toc_estimate(&estimator), 0);
-	dsm_pin_mapping(segment);
-	toc = shm_toc_create(TASK_MAGIC, dsm_segment_address(segment),
+	top->segment = dsm_create(shm_toc_estimate(&estimator), 0);
+	dsm_pin_mapping(top->segment);
+	toc = shm_toc_create(TASK_MAGIC, dsm_segment_address(top->segment),
 						 shm_toc_estimate(&estimator));
 
 	task = shm_toc_allocate(toc, sizeof(ToplevelTask));
@@ -126,23 +129,21 @@ build_segment(DbvcScript *script, int number, const char *sql, shm_mq **queue)
 	task->session_user = GetSessionUserId();
 	task->role = GetUserId();
 	task->role_is_superuser = superuser();
-	check_can_login(task->session_user);
 	shm_toc_insert(toc, KEY_TASK, task);
 	space = shm_toc_allocate(toc, sql_size);
-	memcpy(space, sql, sql_size);
+	memcpy(space, top->sql, sql_size);
 	shm_toc_insert(toc, KEY_STATEMENT, space);
 	space = shm_toc_allocate(toc, settings_size);
 	SerializeGUCState(settings_size, space);
 	shm_toc_insert(toc, KEY_SETTINGS, space);
-	*queue = shm_mq_create(shm_toc_allocate(toc, QUEUE_SIZE), QUEUE_SIZE);
-	shm_toc_insert(toc, KEY_QUEUE, *queue);
-	shm_mq_set_receiver(*queue, MyProc);
-	AtEOXact_GUC(false, guc_level);
-	return segment;
+	top->shared_queue =
+		shm_mq_create(shm_toc_allocate(toc, QUEUE_SIZE), QUEUE_SIZE);
+	shm_toc_insert(toc, KEY_QUEUE, top->shared_queue);
+	shm_mq_set_receiver(top->shared_queue, MyProc);
 }
 
 static void
-start_worker(Toplevel *top, shm_mq *queue)
+start_worker(Toplevel *top)
 {
 	BackgroundWorker worker = {0};
 
@@ -164,7 +165,7 @@ start_worker(Toplevel *top, shm_mq *queue)
 						   "one."),
 				 errhint("Raise max_worker_processes, or migrate when fewer "
 						 "workers run.")));
-	top->queue = shm_mq_attach(queue, top->segment, top->worker);
+	top->queue = shm_mq_attach(top->shared_queue, top->segment, top->worker);
 }
 
 static void
@@ -234,21 +235,13 @@ wait_for_worker(Toplevel *top)
 	(void) WaitForBackgroundWorkerShutdown(top->worker);
 }
 
-/* Raise the worker's error with the position in the script. */
 static void
-raise_worker_error(Toplevel *top, DbvcScript *script, int number,
-				   bool of_script)
+raise_worker_error(const Toplevel *top)
 {
-	if (top->error == NULL && top->done)
-		return;
-	if (of_script)
-	{
-		script->current = number;
-		script->base = script->statements[number].start;
-		dbvc_script_error_begin(script);
-	}
 	if (top->error != NULL)
 		ThrowErrorData(top->error);
+	if (top->done)
+		return;
 	ereport(ERROR, (errcode(ERRCODE_DBVC_WORKER_LOST),
 					errmsg("background worker ended without an answer"),
 					errdetail("It may have been terminated."),
@@ -256,29 +249,65 @@ raise_worker_error(Toplevel *top, DbvcScript *script, int number,
 							"again: it resumes at this statement.")));
 }
 
-void
+static void
+prepare(void *arg)
+{
+	Toplevel *top = arg;
+	int guc_level = NewGUCNestLevel();
+	Oid userid;
+	int sec_context;
+
+	dbvc_script_user(&userid, &sec_context);
+	dbvc_script_replay_settings(top->script, top->number);
+	build_segment(top);
+	SetUserIdAndSecContext(userid, sec_context);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* No catalog may be looked at in here before the worker has ended. */
+static void
+run_worker(void *arg)
+{
+	Toplevel *top = arg;
+	DbvcScript *script = top->script;
+
+	start_worker(top);
+	InvalidateCatalogSnapshot();
+	PG_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(top));
+	{
+		wait_for_worker(top);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(top));
+	if (top->of_script)
+	{
+		script->current = top->number;
+		script->base = script->statements[top->number].start;
+		dbvc_script_error_begin(script);
+	}
+	raise_worker_error(top);
+	if (top->of_script)
+		dbvc_script_error_end(script);
+}
+
+ErrorData *
 dbvc_toplevel_execute(DbvcScript *script, int number, const char *sql)
 {
-	Toplevel top = {0};
-	bool of_script = sql == NULL;
-	shm_mq *queue;
+	Toplevel top = {.script = script, .number = number};
+	ErrorData *error;
 
-	if (of_script)
-		sql = dbvc_statement_text(script, number);
-	script->current = number;
-	top.segment = build_segment(script, number, sql, &queue);
-	pgstat_report_activity(STATE_RUNNING, sql);
+	top.of_script = sql == NULL;
+	top.sql = sql ? sql : dbvc_statement_text(script, number);
+	error = dbvc_subtransaction(prepare, &top, true);
 	SPI_commit();
-	start_worker(&top, queue);
-	InvalidateCatalogSnapshot();
-	PG_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(&top));
+	if (error == NULL)
 	{
-		wait_for_worker(&top);
+		pgstat_report_activity(STATE_RUNNING, top.sql);
+		error = dbvc_subtransaction(run_worker, &top, true);
+		pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(&top));
-	dsm_detach(top.segment);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-	raise_worker_error(&top, script, number, of_script);
+	if (top.segment != NULL)
+		dsm_detach(top.segment);
+	return error;
 }
 
 /* ------------------------------------------------------------- the worker */
@@ -348,6 +377,7 @@ dbvc_toplevel_main(Datum main_arg)
 	/* an error from here on goes to the leader and ends this process */
 	become_the_caller(shm_toc_lookup(toc, KEY_TASK, false),
 					  shm_toc_lookup(toc, KEY_SETTINGS, false));
+	(void) dbvc_script_enter();
 	execute_at_top_level(shm_toc_lookup(toc, KEY_STATEMENT, false));
 	pq_putemptymessage(MESSAGE_DONE);
 }

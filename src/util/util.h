@@ -64,6 +64,17 @@ extern bool dbvc_row_bool(uint64 row, int column, bool if_null);
 extern bytea *dbvc_row_bytea(uint64 row, int column);
 extern Datum dbvc_row_datum(uint64 row, int column, bool *isnull);
 
+/* in subtransaction.c */
+
+/*
+ * Run work(arg) in an internal subtransaction.  Returns NULL, or the error
+ * (in the caller's memory context) after rolling back.  What work did is kept
+ * only when keep is set and it did not fail; user, settings and locks that an
+ * error or a rollback leaves behind are put right by the subtransaction.
+ */
+extern ErrorData *dbvc_subtransaction(void (*work)(void *arg), void *arg,
+									  bool keep);
+
 /* in text.c */
 
 /* "a", "b" and 3 more: names for an error's detail; palloc'd. */
