@@ -79,7 +79,7 @@ record_covered(DbvcRun *run, List *covered)
 								 run->state->id));
 		event_id = dbvc_event_append(event);
 		dbvc_state_applied(state->id, state->version, state->version_event,
-						   state->checksum, "baselined", event_id);
+						   state->checksum, "baselined", event_id, event_id);
 		dbvc_owner_leave(&owner);
 	}
 }

@@ -21,20 +21,23 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-typedef struct SeenLock
+/* A lock that the dry run has taken. */
+typedef struct TakenLock
 {
 	Oid relation;
 	char *mode;
-	int statement; /* from 1 */
+	DbvcState *state; /* the first migration to take it */
+	int statement;	  /* from 1 */
 	TimestampTz since;
-} SeenLock;
+} TakenLock;
 
 typedef struct DryRun
 {
 	MemoryContext context;
 	List *states;
 	DbvcDirection direction;
-	List *locks; /* of SeenLock, of the migration at work */
+	List *taken;	  /* of TakenLock */
+	DbvcState *state; /* the migration at work */
 	TimestampTz statement_started;
 	List *finished; /* of DryResult */
 } DryRun;
@@ -42,27 +45,37 @@ typedef struct DryRun
 typedef struct DryResult
 {
 	DbvcRun *run;
-	List *locks;
 	const char *detail;
 	TimestampTz ended;
 } DryResult;
 
-static bool
-already_seen(List *locks, Oid relation, const char *mode)
+static void
+add_taken(DryRun *dry, Oid relation, char *mode, int statement)
 {
+	TakenLock *taken;
 	ListCell *lc;
 
-	foreach (lc, locks)
+	foreach (lc, dry->taken)
 	{
-		SeenLock *lock = lfirst(lc);
-
-		if (lock->relation == relation && strcmp(lock->mode, mode) == 0)
-			return true;
+		taken = lfirst(lc);
+		if (taken->relation == relation && strcmp(taken->mode, mode) == 0)
+			return;
 	}
-	return false;
+	taken = palloc(sizeof(TakenLock));
+	taken->relation = relation;
+	taken->mode = mode;
+	taken->state = dry->state;
+	taken->statement = statement;
+	taken->since = dry->statement_started;
+	dry->taken = lappend(dry->taken, taken);
 }
 
-/* DbvcAfterStatement: note relation locks this backend holds now. */
+/*
+ * DbvcAfterStatement: what this backend holds now that it did not hold
+ * before.  A lock that an earlier migration of the dry run took is still held
+ * and cannot be told from one taken again: it is listed once, with the first.
+ * AccessShareLock, which any SELECT takes, is left out.
+ */
 static void
 note_locks(const DbvcScript *script, int number, void *arg)
 {
@@ -83,20 +96,8 @@ note_locks(const DbvcScript *script, int number, void *arg)
 	rows = dbvc_query_run(&query, NULL, NULL, false, 0);
 	old = MemoryContextSwitchTo(dry->context);
 	for (uint64 row = 0; row < rows; row++)
-	{
-		Oid relation = (Oid) dbvc_row_int64(row, 1, 0);
-		char *mode = dbvc_row_text(row, 2);
-		SeenLock *lock;
-
-		if (already_seen(dry->locks, relation, mode))
-			continue;
-		lock = palloc(sizeof(SeenLock));
-		lock->relation = relation;
-		lock->mode = mode;
-		lock->statement = number + 1;
-		lock->since = dry->statement_started;
-		dry->locks = lappend(dry->locks, lock);
-	}
+		add_taken(dry, (Oid) dbvc_row_int64(row, 1, 0), dbvc_row_text(row, 2),
+				  number + 1);
 	MemoryContextSwitchTo(old);
 	SPI_freetuptable(SPI_tuptable);
 	dbvc_owner_leave(&owner);
@@ -157,12 +158,11 @@ try_migration(DbvcState *state, DbvcDirection direction, DryRun *dry)
 {
 	DryResult *result = palloc0(sizeof(DryResult));
 
-	dry->locks = NIL;
+	dry->state = state;
 	dry->statement_started = GetCurrentTimestamp();
 	result->run = dbvc_run_prepare(state, direction);
 	if (result->run->error == NULL)
 		result->detail = try_statements(result->run, dry);
-	result->locks = dry->locks;
 	result->ended = GetCurrentTimestamp();
 	return result;
 }
@@ -189,7 +189,7 @@ relation_name(Oid relation)
 }
 
 static char *
-locks_as_json(DryResult *result)
+locks_as_json(const DryRun *dry, const DryResult *result)
 {
 	StringInfoData json;
 	DbvcOwnerScope owner;
@@ -198,11 +198,14 @@ locks_as_json(DryResult *result)
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '[');
 	dbvc_owner_enter(&owner);
-	foreach (lc, result->locks)
+	foreach (lc, dry->taken)
 	{
-		SeenLock *lock = lfirst(lc);
-		char *name = relation_name(lock->relation);
+		TakenLock *lock = lfirst(lc);
+		char *name;
 
+		if (lock->state != result->run->state)
+			continue;
+		name = relation_name(lock->relation);
 		if (name == NULL)
 			continue;
 		appendStringInfoString(&json, json.len > 1 ? ",{" : "{");
@@ -228,14 +231,15 @@ report(DryRun *dry)
 	{
 		DryResult *result = lfirst(lc);
 		DbvcRun *run = result->run;
-		char *locks = locks_as_json(result);
+		char *locks = locks_as_json(dry, result);
 
 		dbvc_record_dry_run(run, locks, result->detail);
 		error = run->error;
 		if (error == NULL)
 			ereport(NOTICE,
-					(errmsg("dry run of \"%s\": %d statements", run->state->id,
-							run->statements),
+					(errmsg("dry run of \"%s\": %d %s", run->state->id,
+							run->statements,
+							run->statements == 1 ? "statement" : "statements"),
 					 result->detail ? errdetail("%s.", result->detail) : 0));
 	}
 	return error;

@@ -255,7 +255,7 @@ baseline_up_to(const char *id, const char *reason, Oid role)
 			continue;
 		event_id = record_correction("baselined", state, role, reason);
 		dbvc_state_applied(state->id, state->version, state->version_event,
-						   state->checksum, "baselined", event_id);
+						   state->checksum, "baselined", event_id, event_id);
 		count++;
 	}
 	return count;
@@ -334,7 +334,7 @@ dbvc_migration_order(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	dbvc_owner_enter(&owner);
-	ordered = dbvc_order(dbvc_state_read_all(), false);
+	ordered = dbvc_order(dbvc_state_read_all());
 	dbvc_owner_leave(&owner);
 	foreach (lc, ordered)
 	{

@@ -214,7 +214,9 @@ typedef struct DbvcState
 	uint8 steps_hash[DBVC_SHA256_LEN];
 
 	/* filled in by dbvc_order() and by planning */
-	List *required; /* of DbvcState: those that requires names */
+	List *required;		 /* of DbvcState: those that requires names */
+	const char *missing; /* one of requires that is not registered */
+	bool circular;		 /* requires itself, by way of others */
 	bool chosen;
 } DbvcState;
 
@@ -234,9 +236,12 @@ extern DbvcContent *dbvc_state_content(const DbvcState *state,
 extern void dbvc_state_claim(const char *id);
 extern void dbvc_state_register(const DbvcContent *content, int64 version,
 								int64 event_id);
+/* applied_event is the run, or the record in its place, that applied it;
+ * event_id the event that says so now. */
 extern void dbvc_state_applied(const char *id, int64 version,
 							   int64 version_event, const uint8 *checksum,
-							   const char *outcome, int64 event_id);
+							   const char *outcome, int64 applied_event,
+							   int64 event_id);
 extern void dbvc_state_rolled_back(const char *id, int64 event_id);
 extern void dbvc_state_outcome(const char *id, const char *outcome,
 							   int64 event_id);
@@ -251,10 +256,14 @@ DBVC_NORETURN extern void dbvc_unknown_migration(const char *id);
 extern int dbvc_natural_compare(const char *a, const char *b);
 /*
  * All migrations in the order they are to be applied: by requires, ties in
- * natural order, repeatables last.  Raises DBVC_CYCLE or
- * DBVC_MISSING_REQUIRED when strict; else what has no place comes last.
+ * natural order, repeatables last.  Never fails: a requirement that is not
+ * registered stands in state->missing, and members of a circle come last with
+ * state->circular set.
  */
-extern List *dbvc_order(List *states, bool strict);
+extern List *dbvc_order(List *states);
+/* Raise DBVC_MISSING_REQUIRED or DBVC_CYCLE when a migration that is to run
+ * has no place in the order. */
+extern void dbvc_check_place(const DbvcState *state);
 
 /* in plan.c */
 

@@ -136,7 +136,7 @@ index_nodes(List *nodes)
 }
 
 static void
-link_requirements(List *nodes, HTAB *index, bool strict)
+link_requirements(List *nodes, HTAB *index)
 {
 	ListCell *lc;
 	ListCell *req;
@@ -150,17 +150,11 @@ link_requirements(List *nodes, HTAB *index, bool strict)
 			const char *id = lfirst(req);
 			OrderEntry *entry = hash_search(index, &id, HASH_FIND, NULL);
 
-			if (entry == NULL && !strict)
-				continue;
 			if (entry == NULL)
-				ereport(ERROR,
-						(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
-						 errmsg("migration \"%s\" requires \"%s\", which is "
-								"not registered",
-								node->state->id, id),
-						 errhint("Register \"%s\" first, or register \"%s\" "
-								 "without requiring it.",
-								 id, node->state->id)));
+			{
+				node->state->missing = id;
+				continue;
+			}
 			node->state->required =
 				lappend(node->state->required, entry->node->state);
 			entry->node->dependents = lappend(entry->node->dependents, node);
@@ -169,43 +163,50 @@ link_requirements(List *nodes, HTAB *index, bool strict)
 	}
 }
 
-/* Walk requirements that wait until one comes again: that is the circle. */
+/* Walk requirements without a place until one comes again: the circle. */
 DBVC_NORETURN static void
-report_cycle(List *nodes, HTAB *index)
+report_cycle(const DbvcState *state)
 {
 	List *path = NIL;
-	OrderNode *at = NULL;
 	ListCell *lc;
 
-	foreach (lc, nodes)
+	while (!list_member_ptr(path, state->id))
 	{
-		at = lfirst(lc);
-		if (!at->placed)
-			break;
-	}
-	Assert(at != NULL);
-	while (!list_member_ptr(path, at->state->id))
-	{
-		path = lappend(path, at->state->id);
-		foreach (lc, at->state->requires)
+		path = lappend(path, state->id);
+		foreach (lc, state->required)
 		{
-			const char *id = lfirst(lc);
-			OrderEntry *entry = hash_search(index, &id, HASH_FIND, NULL);
+			const DbvcState *required = lfirst(lc);
 
-			if (!entry->node->placed)
+			if (required->circular)
 			{
-				at = entry->node;
+				state = required;
 				break;
 			}
 		}
 	}
-	while (linitial(path) != at->state->id)
+	while (linitial(path) != state->id)
 		path = list_delete_first(path);
 	ereport(ERROR,
 			(errcode(ERRCODE_DBVC_CYCLE),
 			 errmsg("migrations require each other in a circle"),
 			 errdetail("The circle is %s.", dbvc_join_names(path)),
 			 errhint("Register one of them again without the requirement.")));
+}
+
+void
+dbvc_check_place(const DbvcState *state)
+{
+	if (state->missing != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
+				 errmsg("migration \"%s\" requires \"%s\", which is not "
+						"registered",
+						state->id, state->missing),
+				 errhint("Register \"%s\" first, or register \"%s\" without "
+						 "requiring it.",
+						 state->missing, state->id)));
+	if (state->circular)
+		report_cycle(state);
 }
 
 static List *
@@ -248,7 +249,7 @@ place_ready(pairingheap *ready, List *placed)
 }
 
 List *
-dbvc_order(List *states, bool strict)
+dbvc_order(List *states)
 {
 	pairingheap *ready = pairingheap_allocate(heap_compare, NULL);
 	List *nodes = make_nodes(states);
@@ -256,7 +257,7 @@ dbvc_order(List *states, bool strict)
 	List *result;
 	ListCell *lc;
 
-	link_requirements(nodes, index, strict);
+	link_requirements(nodes, index);
 	foreach (lc, nodes)
 	{
 		OrderNode *node = lfirst(lc);
@@ -265,17 +266,14 @@ dbvc_order(List *states, bool strict)
 			pairingheap_add(ready, &node->heap);
 	}
 	result = place_ready(ready, NIL);
-	if (list_length(result) < list_length(states))
+	foreach (lc, nodes)
 	{
-		if (strict)
-			report_cycle(nodes, index);
-		foreach (lc, nodes)
-		{
-			OrderNode *node = lfirst(lc);
+		OrderNode *node = lfirst(lc);
 
-			if (!node->placed)
-				result = lappend(result, node->state);
-		}
+		if (node->placed)
+			continue;
+		node->state->circular = true;
+		result = lappend(result, node->state);
 	}
 	hash_destroy(index);
 	return result;

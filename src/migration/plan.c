@@ -113,6 +113,7 @@ check_requirements_here(const DbvcState *state)
 {
 	ListCell *lc;
 
+	dbvc_check_place(state);
 	foreach (lc, state->required)
 	{
 		DbvcState *required = lfirst(lc);
@@ -239,7 +240,7 @@ DbvcPlan *
 dbvc_plan_up(const char *target, bool out_of_order)
 {
 	DbvcPlan *plan = palloc0(sizeof(DbvcPlan));
-	List *ordered = dbvc_order(dbvc_state_read_all(), true);
+	List *ordered = dbvc_order(dbvc_state_read_all());
 	DbvcState *last = target ? find_state(ordered, target) : NULL;
 	ListCell *lc;
 
@@ -308,7 +309,7 @@ check_rollback(List *ordered, List *chosen)
 List *
 dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 {
-	List *states = dbvc_order(dbvc_state_read_all(), true);
+	List *states = dbvc_order(dbvc_state_read_all());
 	DbvcState *keep = target ? find_state(states, target) : NULL;
 	List *applied = NIL;
 	List *chosen = NIL;

@@ -98,7 +98,7 @@ dbvc_record_end(DbvcRun *run)
 		dbvc_state_outcome(run->state->id, event_type, event_id);
 	else if (run->direction == DBVC_UP)
 		dbvc_state_applied(run->state->id, run->version, run->version_event,
-						   run->checksum, event_type, event_id);
+						   run->checksum, event_type, event_id, event_id);
 	else
 		dbvc_state_rolled_back(run->state->id, event_id);
 	dbvc_owner_leave(&owner);

@@ -117,7 +117,13 @@ content_from_arguments(FunctionCallInfo fcinfo)
 	content->kind = text_argument(fcinfo, ARG_KIND);
 	content->requires = name_set(fcinfo, ARG_REQUIRES);
 	foreach (lc, content->requires)
+	{
 		check_id(lfirst(lc), "required migration");
+		if (strcmp(lfirst(lc), content->id) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DBVC_CYCLE),
+					 errmsg("migration \"%s\" requires itself", content->id)));
+	}
 	content->environments = name_set(fcinfo, ARG_ENVIRONMENTS);
 	content->has_transactional = !PG_ARGISNULL(ARG_TRANSACTIONAL);
 	if (content->has_transactional)
@@ -127,27 +133,38 @@ content_from_arguments(FunctionCallInfo fcinfo)
 	return content;
 }
 
-/* transactional => true with a statement that cannot: known now, said now. */
 static void
-check_transactional(const DbvcContent *content)
+check_script_transactional(const DbvcContent *content, const char *label,
+						   const char *text)
 {
 	DbvcScript *script;
 
-	if (!content->has_transactional || !content->transactional)
+	if (text == NULL)
 		return;
-	script = dbvc_script_split(content->id, "up", content->up);
+	script = dbvc_script_split(content->id, label, text);
 	for (int i = 0; i < script->count; i++)
 	{
 		if (script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)
 			ereport(ERROR,
 					(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
 					 errmsg("migration \"%s\" is declared transactional, but "
-							"statement %d, line %d, cannot run in a "
-							"transaction",
-							content->id, i + 1, script->statements[i].line),
+							"statement %d of its %s script, line %d, cannot "
+							"run in a transaction",
+							content->id, i + 1, label,
+							script->statements[i].line),
 					 errhint("Leave transactional out: the script is then run "
 							 "in steps.")));
 	}
+}
+
+/* transactional => true with a statement that cannot: known now, said now. */
+static void
+check_transactional(const DbvcContent *content)
+{
+	if (!content->has_transactional || !content->transactional)
+		return;
+	check_script_transactional(content, "up", content->up);
+	check_script_transactional(content, "down", content->down);
 }
 
 static int64
@@ -225,6 +242,15 @@ same_checksum(const DbvcState *state, const DbvcContent *content)
 	return memcmp(state->checksum, content->checksum, DBVC_SHA256_LEN) == 0;
 }
 
+/* Nothing to record: neither what it does nor where it applies differs. */
+static bool
+is_known(const DbvcState *state, const DbvcContent *content)
+{
+	return same_checksum(state, content) &&
+		   strcmp(dbvc_join_all(state->environments),
+				  dbvc_join_all(content->environments)) == 0;
+}
+
 /* Returns the event of the version that now counts. */
 static int64
 register_content(DbvcContent *content, Oid role)
@@ -239,7 +265,7 @@ register_content(DbvcContent *content, Oid role)
 		dbvc_state_claim(content->id);
 		state = dbvc_state_read(content->id, true);
 	}
-	else if (same_checksum(state, content))
+	else if (is_known(state, content))
 		return state->version_event;
 	else
 		state = dbvc_state_read(content->id, true);
@@ -251,9 +277,10 @@ register_content(DbvcContent *content, Oid role)
 				 errhint("Try the transaction again.")));
 	if (state->version > 0) /* else it was claimed just now */
 	{
-		if (same_checksum(state, content))
+		if (is_known(state, content))
 			return state->version_event;
-		check_may_change(state, content);
+		if (!same_checksum(state, content))
+			check_may_change(state, content);
 		version = state->version + 1;
 	}
 	check_transactional(content);
@@ -307,13 +334,45 @@ dbvc_migration_register(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(row);
 }
 
+/*
+ * An acceptance names what differs; the rest is that of the version that is
+ * applied, or of the newest.
+ */
+static void
+keep_what_is_not_said(FunctionCallInfo fcinfo, DbvcContent *content,
+					  const DbvcState *state)
+{
+	DbvcContent *old =
+		dbvc_state_content(state, state->applied_version_event
+									  ? state->applied_version_event
+									  : state->version_event);
+
+	if (content->down == NULL)
+		content->down = old->down;
+	if (content->verify == NULL)
+		content->verify = old->verify;
+	if (content->kind == NULL)
+		content->kind = old->kind;
+	if (content->author == NULL)
+		content->author = old->author;
+	if (!content->has_transactional)
+	{
+		content->has_transactional = old->has_transactional;
+		content->transactional = old->transactional;
+	}
+	if (PG_ARGISNULL(ARG_REQUIRES))
+	content->requires = old->requires;
+	if (PG_ARGISNULL(ARG_ENVIRONMENTS))
+		content->environments = state->environments;
+}
+
 PG_FUNCTION_INFO_V1(dbvc_migration_accept);
 Datum
 dbvc_migration_accept(PG_FUNCTION_ARGS)
 {
 	Oid role = GetUserId();
 	DbvcContent *content = content_from_arguments(fcinfo);
-	char *reason = required_argument(fcinfo, ARG_REASON, "reason");
+	char *reason = text_argument(fcinfo, ARG_REASON);
 	DbvcOwnerScope owner;
 	DbvcState *state;
 	int64 version;
@@ -321,26 +380,28 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	Datum row;
 
 	dbvc_refuse_in_script();
+	if (reason == NULL || reason[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"reason\" must not be empty"),
+				 errhint("It is what those who read the history will see.")));
 	SPI_connect();
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);
 	state = dbvc_state_read(content->id, true);
 	if (state == NULL)
 		dbvc_unknown_migration(content->id);
-	/* what is not said stays as it was */
-	if (content->kind == NULL)
-		content->kind = state->kind;
+	keep_what_is_not_said(fcinfo, content, state);
 	check_kind(content);
-	if (PG_ARGISNULL(ARG_REQUIRES))
-	content->requires = state->requires;
-	if (PG_ARGISNULL(ARG_ENVIRONMENTS))
-		content->environments = state->environments;
+	check_transactional(content);
 	dbvc_checksum(content);
 	version = state->version + 1;
 	event_id = record_version("accepted", content, version, role, reason);
 	dbvc_state_register(content, version, event_id);
 	dbvc_state_applied(content->id, version, event_id, content->checksum,
-					   "accepted", event_id);
+					   "accepted",
+					   state->applied_event ? state->applied_event : event_id,
+					   event_id);
 	row = migration_row(event_id);
 	dbvc_owner_leave(&owner);
 	SPI_finish();

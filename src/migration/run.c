@@ -229,7 +229,7 @@ dbvc_run_commit(DbvcRun *run, bool lazily)
 static void
 check_neighbours(DbvcState *state, DbvcDirection direction)
 {
-	List *states = dbvc_order(dbvc_state_read_all(), true);
+	List *states = dbvc_order(dbvc_state_read_all());
 	ListCell *lc;
 	ListCell *req;
 
@@ -237,6 +237,8 @@ check_neighbours(DbvcState *state, DbvcDirection direction)
 	{
 		DbvcState *other = lfirst(lc);
 
+		if (direction == DBVC_UP && strcmp(other->id, state->id) == 0)
+			dbvc_check_place(other);
 		foreach (req, other->required)
 		{
 			DbvcState *required = lfirst(req);

@@ -252,23 +252,25 @@ dbvc_state_register(const DbvcContent *content, int64 version, int64 event_id)
 
 void
 dbvc_state_applied(const char *id, int64 version, int64 version_event,
-				   const uint8 *checksum, const char *outcome, int64 event_id)
+				   const uint8 *checksum, const char *outcome,
+				   int64 applied_event, int64 event_id)
 {
 	static DbvcQuery query = {
 		"UPDATE dbvc.migration_state SET applied_version = $2, "
 		"applied_version_event = $3, applied_checksum = $4, outcome = $5, "
-		"applied_event = $6, run_event = $6, steps_direction = NULL, "
+		"applied_event = $6, run_event = $7, steps_direction = NULL, "
 		"steps_done = NULL, steps_hash = NULL WHERE id = $1",
-		6,
-		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, INT8OID}};
-	Datum values[6];
+		7,
+		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, INT8OID, INT8OID}};
+	Datum values[7];
 
 	values[0] = CStringGetTextDatum(id);
 	values[1] = Int64GetDatum(version);
 	values[2] = Int64GetDatum(version_event);
 	values[3] = hash_datum(checksum);
 	values[4] = CStringGetTextDatum(outcome);
-	values[5] = Int64GetDatum(event_id);
+	values[5] = Int64GetDatum(applied_event);
+	values[6] = Int64GetDatum(event_id);
 	(void) dbvc_query_run(&query, values, NULL, false, 0);
 }
 

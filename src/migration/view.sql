@@ -117,6 +117,8 @@ SELECT s.id,
 		WHEN s.outcome = 'failed' THEN 'failed'
 		WHEN s.applied_version IS NOT NULL AND s.pending THEN 'changed'
 		WHEN s.applied_version IS NOT NULL THEN 'applied'
+		WHEN s.environments IS NOT NULL
+			AND COALESCE(pg_catalog.current_setting('dbvc.environment', true), '') <> ALL (s.environments) THEN 'skipped'
 		WHEN s.outcome = 'rolled_back' THEN 'rolled back'
 		WHEN s.kind = 'baseline' AND l.last_applied IS NOT NULL THEN 'skipped'
 		WHEN s.kind = 'versioned' AND o."position" < l.last_applied THEN 'out of order'
@@ -133,7 +135,11 @@ SELECT s.id,
 	dbvc.event_time(a.body, 'created_at') AS applied_at,
 	dbvc.event_time(a.body, 'created_at') - dbvc.event_time(a.body, 'started_at') AS duration,
 	a.event_type AS applied_how,
-	CASE WHEN dbvc.event_bytea(COALESCE(av.body, v.body), 'down_script') IS NULL THEN 'no down script' END AS note,
+	pg_catalog.concat_ws(', ',
+		CASE WHEN dbvc.event_bytea(COALESCE(av.body, v.body), 'down_script') IS NULL THEN 'no down script' END,
+		CASE WHEN s.environments IS NOT NULL
+			AND COALESCE(pg_catalog.current_setting('dbvc.environment', true), '') <> ALL (s.environments)
+			THEN 'not for this environment' END) AS note,
 	CASE WHEN s.outcome IN ('failed', 'started') THEN s.steps_done END AS steps_done,
 	dbvc.event_text(r.body, 'error_sqlstate') AS error_sqlstate,
 	dbvc.event_bigint(r.body, 'error_line') AS error_line,
@@ -164,6 +170,14 @@ WITH newest AS (
 	FROM dbvc.change_event e
 	WHERE e.event_type IN ('completed', 'accepted', 'baselined', 'rolled_back') AND e.migration_id IS NOT NULL
 	ORDER BY e.migration_id, e.id DESC
+), streak AS ( -- since it was last rolled back: what applied it, or was accepted in its place
+	SELECT e.migration_id AS id, COALESCE(
+		pg_catalog.max(e.id) FILTER (WHERE e.event_type <> 'accepted'), pg_catalog.min(e.id)) AS event_id
+	FROM dbvc.change_event e
+	WHERE e.event_type IN ('completed', 'accepted', 'baselined') AND e.migration_id IS NOT NULL
+	AND NOT EXISTS (SELECT 1 FROM dbvc.change_event b
+		WHERE b.migration_id = e.migration_id AND b.event_type = 'rolled_back' AND b.id > e.id)
+	GROUP BY e.migration_id
 ), ended AS (
 	SELECT DISTINCT ON (e.migration_id) e.migration_id AS id, e.id AS event_id, e.event_type
 	FROM dbvc.change_event e
@@ -188,7 +202,7 @@ SELECT n.id,
 	(SELECT v.id FROM dbvc.change_event v
 		WHERE v.migration_id = a.id AND v.event_type IN ('registered', 'accepted')
 		AND dbvc.event_bigint(v.body, 'version') = dbvc.event_bigint(a.body, 'version')) AS applied_version_event,
-	a.event_id AS applied_event,
+	CASE WHEN a.id IS NOT NULL THEN k.event_id END AS applied_event,
 	dbvc.event_bytea(a.body, 'checksum') AS applied_checksum,
 	r.event_type AS outcome,
 	r.event_id AS run_event,
@@ -197,6 +211,7 @@ SELECT n.id,
 	dbvc.event_bytea(p.body, 'done_hash') AS steps_hash
 FROM newest n
 LEFT JOIN applied a ON a.id = n.id AND a.event_type <> 'rolled_back'
+LEFT JOIN streak k ON k.id = n.id
 LEFT JOIN ended r ON r.id = n.id
 LEFT JOIN step p ON p.id = n.id AND p.event_type = 'step_completed';
 COMMENT ON VIEW migration_state_derived IS

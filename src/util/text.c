@@ -31,6 +31,18 @@ dbvc_join_names(const List *names)
 	return buf.data;
 }
 
+char *
+dbvc_join_all(const List *names)
+{
+	StringInfoData buf;
+	ListCell *lc;
+
+	initStringInfo(&buf);
+	foreach (lc, names)
+		appendStringInfo(&buf, "%s\n", (const char *) lfirst(lc));
+	return buf.data;
+}
+
 List *
 dbvc_text_array_list(ArrayType *array)
 {

@@ -79,6 +79,8 @@ extern ErrorData *dbvc_subtransaction(void (*work)(void *arg), void *arg,
 
 /* "a", "b" and 3 more: names for an error's detail; palloc'd. */
 extern char *dbvc_join_names(const List *names);
+/* All names, each with a newline: equal lists give equal strings; palloc'd. */
+extern char *dbvc_join_all(const List *names);
 /* Elements of a text[] as a List of C strings; NULL array gives NIL. */
 extern List *dbvc_text_array_list(ArrayType *array);
 /* The reverse; NIL gives an empty array. */
