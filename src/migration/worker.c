@@ -249,6 +249,26 @@ raise_worker_error(const Toplevel *top)
 							"again: it resumes at this statement.")));
 }
 
+/* Errors in between are those of the script's statement. */
+static void
+position_begin(Toplevel *top)
+{
+	DbvcScript *script = top->script;
+
+	if (!top->of_script)
+		return;
+	script->current = top->number;
+	script->base = script->statements[top->number].start;
+	dbvc_script_error_begin(script);
+}
+
+static void
+position_end(Toplevel *top)
+{
+	if (top->of_script)
+		dbvc_script_error_end(top->script);
+}
+
 static void
 prepare(void *arg)
 {
@@ -259,7 +279,9 @@ prepare(void *arg)
 
 	dbvc_script_user(&userid, &sec_context);
 	dbvc_script_replay_settings(top->script, top->number);
+	position_begin(top);
 	build_segment(top);
+	position_end(top);
 	SetUserIdAndSecContext(userid, sec_context);
 	AtEOXact_GUC(false, guc_level);
 }
@@ -269,8 +291,8 @@ static void
 run_worker(void *arg)
 {
 	Toplevel *top = arg;
-	DbvcScript *script = top->script;
 
+	position_begin(top);
 	start_worker(top);
 	InvalidateCatalogSnapshot();
 	PG_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(top));
@@ -278,15 +300,8 @@ run_worker(void *arg)
 		wait_for_worker(top);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(stop_worker, PointerGetDatum(top));
-	if (top->of_script)
-	{
-		script->current = top->number;
-		script->base = script->statements[top->number].start;
-		dbvc_script_error_begin(script);
-	}
 	raise_worker_error(top);
-	if (top->of_script)
-		dbvc_script_error_end(script);
+	position_end(top);
 }
 
 ErrorData *
