@@ -115,10 +115,8 @@ static void
 check_deferred(DbvcRun *run)
 {
 	run->error = dbvc_subtransaction(set_constraints_immediate, NULL, false);
-	if (run->error != NULL && run->error->context == NULL)
-		run->error->context =
-			psprintf("migration \"%s\", %s script, at its end", run->state->id,
-					 dbvc_direction_name(run->direction));
+	if (run->error != NULL)
+		dbvc_run_error_at_end(run);
 }
 
 /* Transactional statements run; those for the worker are left out. */

@@ -357,6 +357,8 @@ extern DbvcRun *dbvc_run_prepare(DbvcState *state, DbvcDirection direction);
  */
 extern void dbvc_run_execute(DbvcRun *run, int from, int to, bool whole,
 							 DbvcAfterStatement after, void *arg);
+/* Add to an error of deferred constraints or of the commit whose it is. */
+extern void dbvc_run_error_at_end(DbvcRun *run);
 /* True when the run consists of several transactions. */
 extern bool dbvc_run_in_steps(const DbvcRun *run);
 /* Apply or roll back one migration in the caller's transaction; raises the

@@ -187,10 +187,21 @@ dbvc_run_execute(DbvcRun *run, int from, int to, bool whole,
 		return;
 	if (run->script->current >= 0)
 		run->statements = run->script->current;
-	else if (run->error->context == NULL)
-		run->error->context =
-			psprintf("migration \"%s\", %s script, at its end", run->state->id,
-					 dbvc_direction_name(run->direction));
+	else
+		dbvc_run_error_at_end(run);
+}
+
+void
+dbvc_run_error_at_end(DbvcRun *run)
+{
+	char *where =
+		psprintf("migration \"%s\", %s script, at its end", run->state->id,
+				 dbvc_direction_name(run->direction));
+
+	if (run->error->context == NULL)
+		run->error->context = where;
+	else if (strstr(run->error->context, where) == NULL)
+		run->error->context = psprintf("%s\n%s", run->error->context, where);
 }
 
 void
@@ -212,17 +223,16 @@ dbvc_run_commit(DbvcRun *run, bool lazily)
 	}
 	PG_CATCH();
 	{
-		/* SPI_commit() has rolled back, which released the run lock, and
-		 * begun a new transaction */
+		/* SPI_commit() has rolled back, which released even the session's
+		 * run lock, and begun a new transaction */
 		MemoryContextSwitchTo(context);
 		run->error = CopyErrorData();
 		FlushErrorState();
-		if (run->error->context == NULL)
-			run->error->context =
-				psprintf("migration \"%s\", %s script, at commit",
-						 run->state->id, dbvc_direction_name(run->direction));
+		dbvc_run_error_at_end(run);
 	}
 	PG_END_TRY();
+	if (run->error != NULL)
+		dbvc_run_lock(dbvc_extension_oid(), true, true);
 }
 
 /* Requirements of a single migration, applied or rolled back by its name. */
