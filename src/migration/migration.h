@@ -286,6 +286,8 @@ typedef struct DbvcPlan
 	uint8 hash[DBVC_SHA256_LEN]; /* over ids and checksums, in order */
 } DbvcPlan;
 
+/* True when the migration is for dbvc.environment. */
+extern bool dbvc_state_here(const DbvcState *state);
 extern DbvcPlan *dbvc_plan_up(const char *target, bool out_of_order);
 /* Applied migrations to roll back, newest first, as a List of DbvcState. */
 extern List *dbvc_plan_down(const char *target, bool has_steps, int32 steps);

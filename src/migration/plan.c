@@ -10,8 +10,8 @@ is_kind(const DbvcState *state, const char *kind)
 	return strcmp(state->kind, kind) == 0;
 }
 
-static bool
-here(const DbvcState *state)
+bool
+dbvc_state_here(const DbvcState *state)
 {
 	ListCell *lc;
 
@@ -72,7 +72,7 @@ choose_baseline(List *ordered, DbvcState *target)
 	{
 		DbvcState *state = lfirst(lc);
 
-		if (is_kind(state, DBVC_KIND_BASELINE) && here(state))
+		if (is_kind(state, DBVC_KIND_BASELINE) && dbvc_state_here(state))
 			chosen = state;
 		if (state == target)
 			break;
@@ -118,7 +118,7 @@ check_requirements_here(const DbvcState *state)
 	{
 		DbvcState *required = lfirst(lc);
 
-		if (required->applied_version == 0 && !here(required))
+		if (required->applied_version == 0 && !dbvc_state_here(required))
 			ereport(ERROR,
 					(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
 					 errmsg("migration \"%s\" requires \"%s\", which is not "
@@ -209,7 +209,7 @@ collect(DbvcPlan *plan, List *ordered, DbvcState *target, DbvcState *baseline)
 		if (target != NULL && state != target &&
 			is_kind(state, DBVC_KIND_REPEATABLE))
 			continue;
-		if (!dbvc_state_pending(state) || !here(state) ||
+		if (!dbvc_state_pending(state) || !dbvc_state_here(state) ||
 			(is_kind(state, DBVC_KIND_BASELINE) && state != baseline))
 			;
 		else if (state == baseline)

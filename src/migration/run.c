@@ -290,6 +290,12 @@ state_for_single_run(const char *id, DbvcDirection direction)
 		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
 						errmsg("migration \"%s\" is not applied", id),
 						errhint("See dbvc.migration_status.")));
+	if (direction == DBVC_UP && !dbvc_state_here(state))
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_WRONG_STATE),
+				 errmsg("migration \"%s\" is not for this environment", id),
+				 errdetail("dbvc.environment is \"%s\".", dbvc_environment()),
+				 errhint("Register it with other environments.")));
 	check_neighbours(state, direction);
 	return state;
 }

@@ -58,7 +58,15 @@ verify_events(Verifier *verifier, const char *id)
 		"FROM dbvc.change_event e JOIN dbvc.change_event_text t "
 		"ON t.event_id = e.id WHERE e.migration_id = $1 AND "
 		"dbvc.event_bytea(e.body, t.field) IS DISTINCT FROM "
-		"sha256(t.salt || convert_to(t.content, 'UTF8'))) bad",
+		"sha256(t.salt || convert_to(t.content, 'UTF8')) "
+		"UNION ALL SELECT 'missing text ' || f || ' of event ' || e.id "
+		"FROM dbvc.change_event e CROSS JOIN unnest(ARRAY['up_script', "
+		"'down_script', 'verify_script', 'description', 'reason', "
+		"'error_message', 'error_detail', 'error_hint', 'error_context']) f "
+		"WHERE e.migration_id = $1 AND dbvc.event_bytea(e.body, f) IS NOT "
+		"NULL "
+		"AND NOT EXISTS (SELECT 1 FROM dbvc.change_event_text t "
+		"WHERE t.event_id = e.id AND t.field = f)) bad",
 		1,
 		{TEXTOID}};
 	Datum value = CStringGetTextDatum(id);
@@ -75,25 +83,28 @@ verify_events(Verifier *verifier, const char *id)
 }
 
 static void
-verify_checksum(Verifier *verifier, DbvcState *state)
+verify_checksum(Verifier *verifier, const char *id)
 {
 	static DbvcQuery query = {
 		"SELECT string_agg('version ' || v.version, ', ' ORDER BY v.version) "
-		"FROM dbvc.migration_version v WHERE v.id = $1 AND "
-		"v.up_script IS NOT NULL AND dbvc.migration_checksum(v.up_script, "
-		"v.down_script, v.verify_script, v.kind, v.transactional, "
-		"v.requires) IS DISTINCT FROM v.checksum",
+		"FILTER (WHERE v.up_script IS NOT NULL AND "
+		"dbvc.migration_checksum(v.up_script, v.down_script, "
+		"v.verify_script, v.kind, v.transactional, v.requires) "
+		"IS DISTINCT FROM v.checksum), "
+		"encode((array_agg(v.checksum ORDER BY v.version DESC))[1], 'hex') "
+		"FROM dbvc.migration_version v WHERE v.id = $1",
 		1,
 		{TEXTOID}};
-	Datum value = CStringGetTextDatum(state->id);
+	Datum value = CStringGetTextDatum(id);
 	char *bad;
+	char *newest;
 
 	(void) dbvc_query_run(&query, &value, NULL, false, 1);
 	bad = dbvc_row_text(0, 1);
+	newest = dbvc_row_text(0, 2);
 	SPI_freetuptable(SPI_tuptable);
-	put_row(verifier, state->id, "checksum", bad == NULL,
-			bad ? psprintf("recomputed checksum differs: %s", bad)
-				: dbvc_hex(state->checksum, DBVC_SHA256_LEN));
+	put_row(verifier, id, "checksum", bad == NULL,
+			bad ? psprintf("recomputed checksum differs: %s", bad) : newest);
 }
 
 static void
@@ -162,25 +173,50 @@ run_verify_script(DbvcState *state, const char *text)
 	AtEOXact_GUC(false, guc_level);
 	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
+	if (error != NULL && error->context != NULL)
+		return psprintf("%s (%s)", error->message, error->context);
 	if (error != NULL)
-		return psprintf("%s (%s)", error->message,
-						error->context ? error->context : "");
+		return error->message;
 	return work.truth ? NULL : pstrdup("a statement returned false");
+}
+
+typedef struct ReadContent
+{
+	DbvcState *state;
+	DbvcContent *content;
+} ReadContent;
+
+static void
+read_content(void *arg)
+{
+	ReadContent *work = arg;
+
+	work->content =
+		dbvc_state_content(work->state, work->state->applied_version_event);
 }
 
 static void
 verify_script(Verifier *verifier, DbvcState *state)
 {
+	ReadContent work = {.state = state};
 	DbvcOwnerScope owner;
 	DbvcContent *content;
 	DbvcEvent *event;
+	ErrorData *error;
 	char *failure;
 
 	if (state->applied_version == 0)
 		return;
 	dbvc_owner_enter(&owner);
-	content = dbvc_state_content(state, state->applied_version_event);
+	error = dbvc_subtransaction(read_content, &work, true);
 	dbvc_owner_leave(&owner);
+	if (error != NULL)
+	{
+		put_row(verifier, state->id, "verify script", false,
+				psprintf("not run: %s", error->message));
+		return;
+	}
+	content = work.content;
 	if (content->verify == NULL)
 		return;
 	failure = run_verify_script(state, content->verify);
@@ -203,10 +239,32 @@ verify_script(Verifier *verifier, DbvcState *state)
 }
 
 static int
-by_id(const ListCell *a, const ListCell *b)
+by_name(const ListCell *a, const ListCell *b)
 {
-	return dbvc_natural_compare(((DbvcState *) lfirst(a))->id,
-								((DbvcState *) lfirst(b))->id);
+	return dbvc_natural_compare(lfirst(a), lfirst(b));
+}
+
+/* Ids in the state or in the events: what is gone from one must show. */
+static List *
+ids_to_verify(const char *only)
+{
+	static DbvcQuery query = {
+		"SELECT id FROM dbvc.migration_state WHERE $1 IS NULL OR id = $1 "
+		"UNION SELECT migration_id FROM dbvc.change_event WHERE "
+		"migration_id IS NOT NULL AND ($1 IS NULL OR migration_id = $1)",
+		1,
+		{TEXTOID}};
+	Datum value = only ? CStringGetTextDatum(only) : (Datum) 0;
+	uint64 rows = dbvc_query_run(&query, &value, only ? " " : "n", false, 0);
+	List *ids = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		ids = lappend(ids, dbvc_row_text(row, 1));
+	SPI_freetuptable(SPI_tuptable);
+	if (ids == NIL && only != NULL)
+		dbvc_unknown_migration(only);
+	list_sort(ids, by_name);
+	return ids;
 }
 
 PG_FUNCTION_INFO_V1(dbvc_migration_verify);
@@ -214,8 +272,10 @@ Datum
 dbvc_migration_verify(PG_FUNCTION_ARGS)
 {
 	Verifier verifier = {.role = GetUserId()};
+	char *only =
+		PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	DbvcOwnerScope owner;
-	List *states;
+	List *ids;
 	ListCell *lc;
 
 	dbvc_refuse_in_script();
@@ -223,30 +283,22 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	verifier.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();
 	dbvc_owner_enter(&owner);
-	if (PG_ARGISNULL(0))
-		states = dbvc_state_read_all();
-	else
-	{
-		char *id = text_to_cstring(PG_GETARG_TEXT_PP(0));
-		DbvcState *state = dbvc_state_read(id, false);
-
-		if (state == NULL)
-			dbvc_unknown_migration(id);
-		states = list_make1(state);
-	}
+	ids = ids_to_verify(only);
 	dbvc_owner_leave(&owner);
-	list_sort(states, by_id);
-	foreach (lc, states)
+	foreach (lc, ids)
 	{
-		DbvcState *state = lfirst(lc);
+		const char *id = lfirst(lc);
+		DbvcState *state;
 
 		CHECK_FOR_INTERRUPTS();
 		dbvc_owner_enter(&owner);
-		verify_events(&verifier, state->id);
-		verify_checksum(&verifier, state);
-		verify_state(&verifier, state->id);
+		verify_events(&verifier, id);
+		verify_checksum(&verifier, id);
+		verify_state(&verifier, id);
+		state = dbvc_state_read(id, false);
 		dbvc_owner_leave(&owner);
-		verify_script(&verifier, state);
+		if (state != NULL)
+			verify_script(&verifier, state);
 	}
 	SPI_finish();
 	return (Datum) 0;
