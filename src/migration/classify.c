@@ -232,6 +232,13 @@ dbvc_classify(DbvcScript *script, DbvcStatement *statement, Node *node)
 		case T_DropStmt:
 			refuse_own_removal((DropStmt *) node);
 			break;
+		case T_DeclareCursorStmt:
+			if (((DeclareCursorStmt *) node)->options & CURSOR_OPT_HOLD)
+				ereport(ERROR,
+						(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+						 errmsg("DECLARE ... WITH HOLD in a script"),
+						 errhint("Nobody could fetch from the cursor.")));
+			break;
 		case T_DiscardStmt:
 			if (((DiscardStmt *) node)->target == DISCARD_ALL)
 				ereport(ERROR,

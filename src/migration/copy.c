@@ -14,6 +14,7 @@
 #include "commands/copy.h"
 #include "commands/defrem.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -25,6 +26,7 @@
 #include "tcop/utility.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 
 /* The callback has no argument: one COPY at a time, saved and restored. */
 static const char *copy_data = NULL;
@@ -55,6 +57,27 @@ refuse_binary(CopyStmt *stmt)
 			ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
 							errmsg("binary COPY data in a script")));
 	}
+}
+
+/*
+ * The script is in the database's encoding already, whatever the client's
+ * encoding or the statement says.
+ */
+static List *
+options_in_database_encoding(List *options)
+{
+	List *result = NIL;
+	ListCell *lc;
+
+	foreach (lc, options)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, "encoding") != 0)
+			result = lappend(result, lfirst(lc));
+	}
+	return lappend(result, makeDefElem("encoding",
+									   (Node *) makeString(
+										   pstrdup(GetDatabaseEncodingName())),
+									   -1));
 }
 
 /* WHERE of COPY, as DoCopy() prepares it for the executor. */
@@ -106,6 +129,8 @@ dbvc_copy_from_script(CopyStmt *stmt, const char *source, const char *data,
 	Node *where;
 
 	refuse_binary(stmt);
+	/* a portal would do this: COPY must see what the script did before */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	pstate->p_sourcetext = source;
 	rel = table_openrv(stmt->relation, RowExclusiveLock);
 	nsitem = addRangeTableEntryForRelation(pstate, rel, RowExclusiveLock, NULL,
@@ -120,7 +145,8 @@ dbvc_copy_from_script(CopyStmt *stmt, const char *source, const char *data,
 		copy_data = data;
 		copy_left = len;
 		state = BeginCopyFrom(pstate, rel, where, NULL, false,
-							  read_script_data, stmt->attlist, stmt->options);
+							  read_script_data, stmt->attlist,
+							  options_in_database_encoding(stmt->options));
 		(void) CopyFrom(state);
 		EndCopyFrom(state);
 	}
@@ -130,6 +156,7 @@ dbvc_copy_from_script(CopyStmt *stmt, const char *source, const char *data,
 		copy_left = saved_left;
 	}
 	PG_END_TRY();
+	PopActiveSnapshot();
 	table_close(rel, NoLock);
 	free_parsestate(pstate);
 }

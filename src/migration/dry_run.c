@@ -107,7 +107,12 @@ note_locks(const DbvcScript *script, int number, void *arg)
 static void
 set_constraints_immediate(void *arg)
 {
+	Oid userid;
+	int sec_context;
+
+	dbvc_script_user(&userid, &sec_context);
 	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+	SetUserIdAndSecContext(userid, sec_context);
 }
 
 /* Check deferred constraints without changing when they are checked. */

@@ -210,6 +210,8 @@ dbvc_script_execute(DbvcScript *script, int from, int to,
 void
 dbvc_script_replay_settings(DbvcScript *script, int to)
 {
+	int current = script->current;
+
 	dbvc_script_error_begin(script);
 	for (int i = 0; i < to; i++)
 	{
@@ -217,4 +219,5 @@ dbvc_script_replay_settings(DbvcScript *script, int to)
 			execute_one(script, i, None_Receiver);
 	}
 	dbvc_script_error_end(script);
+	script->current = current;
 }

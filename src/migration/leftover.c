@@ -21,6 +21,8 @@ dbvc_session_leftovers(void)
 		"UNION ALL SELECT 'advisory lock ' || classid || ', ' || objid "
 		"FROM pg_locks WHERE locktype = 'advisory' "
 		"AND pid = pg_backend_pid() AND granted "
+		"UNION ALL SELECT 'cursor \"' || name || '\"' "
+		"FROM pg_cursors WHERE is_holdable "
 		"UNION ALL SELECT 'temporary object \"' || relname || '\"' "
 		"FROM pg_class WHERE relnamespace = pg_my_temp_schema() "
 		"AND relkind IN ('r', 'p', 'S', 'v') "

@@ -22,12 +22,18 @@
  * a script by RESET ROLE.  Where nothing was given up, the script may SET
  * ROLE to the owner of a table, as scripts do.
  */
+static bool
+gave_up_rights(Oid userid)
+{
+	return userid != GetSessionUserId() ||
+		   GetSessionUserId() != GetAuthenticatedUserId();
+}
+
 void
 dbvc_script_user(Oid *userid, int *sec_context)
 {
 	GetUserIdAndSecContext(userid, sec_context);
-	if (*userid != GetSessionUserId() ||
-		GetSessionUserId() != GetAuthenticatedUserId())
+	if (gave_up_rights(*userid))
 		SetUserIdAndSecContext(*userid,
 							   *sec_context | SECURITY_LOCAL_USERID_CHANGE);
 }
@@ -146,10 +152,34 @@ typedef struct Execute
 static void
 check_deferred_constraints(DbvcScript *script)
 {
-	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
-
 	script->current = -1;
-	AfterTriggerSetState(stmt);
+	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+}
+
+/*
+ * Commit executes what the script has left for then, outside of the script's
+ * security context: deferred triggers, which are fired before, and cursors
+ * WITH HOLD, which EXECUTE in a function can have declared.
+ */
+static void
+refuse_held_cursors(Oid userid, int sec_context)
+{
+	static DbvcQuery query = {
+		"SELECT name FROM pg_cursors WHERE is_holdable "
+		"AND creation_time >= statement_timestamp() LIMIT 1",
+		0,
+		{0}};
+	DbvcOwnerScope owner;
+
+	SetUserIdAndSecContext(userid, sec_context);
+	dbvc_owner_enter(&owner);
+	if (dbvc_query_run(&query, NULL, NULL, false, 1) > 0)
+		ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+						errmsg("script left cursor \"%s\" WITH HOLD open",
+							   dbvc_row_text(0, 1)),
+						errhint("Nobody could fetch from the cursor.")));
+	SPI_freetuptable(SPI_tuptable);
+	dbvc_owner_leave(&owner);
 }
 
 static void
@@ -165,9 +195,11 @@ execute(void *arg)
 	dbvc_script_execute(script, work->from, work->to, work->after, work->arg,
 						NULL);
 	work->run->statements = work->to;
-	if (work->whole)
+	if (work->whole || gave_up_rights(userid))
 		check_deferred_constraints(script);
 	SetUserIdAndSecContext(userid, sec_context);
+	if (gave_up_rights(userid))
+		refuse_held_cursors(userid, sec_context);
 }
 
 void
