@@ -208,6 +208,20 @@ refuse_own_removal(DropStmt *stmt)
 	}
 }
 
+/* SELECT set_config(...), as pg_dump writes it, is a SET in disguise. */
+static bool
+calls_set_config(SelectStmt *stmt)
+{
+	Node *value;
+
+	if (list_length(stmt->targetList) != 1 || stmt->fromClause != NIL)
+		return false;
+	value = linitial_node(ResTarget, stmt->targetList)->val;
+	return value != NULL && IsA(value, FuncCall) &&
+		   strcmp(strVal(llast(((FuncCall *) value)->funcname)),
+				  "set_config") == 0;
+}
+
 static bool
 makes_temporary(Node *node)
 {
@@ -248,6 +262,9 @@ dbvc_classify(DbvcScript *script, DbvcStatement *statement, Node *node)
 			break;
 		case T_VariableSetStmt:
 			statement->is_setting = !((VariableSetStmt *) node)->is_local;
+			break;
+		case T_SelectStmt:
+			statement->is_setting = calls_set_config((SelectStmt *) node);
 			break;
 		case T_CallStmt:
 		case T_DoStmt:

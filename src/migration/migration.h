@@ -331,8 +331,10 @@ extern const char *dbvc_direction_name(DbvcDirection direction);
 /* Record how a run ended (completed, rolled_back, failed) and the state that
  * follows.  Returns the event's id. */
 extern int64 dbvc_record_end(DbvcRun *run);
-/* Record that a run in steps has started, or that statements [0, done) are
+/* Record that an earlier run in steps has no end and never will, that this one
+ * has started, or that statements [0, done) are
  * executed and committed. */
+extern void dbvc_record_interrupted(DbvcRun *run);
 extern void dbvc_record_started(DbvcRun *run, int done);
 extern void dbvc_record_step(DbvcRun *run, int done);
 /* Record a dry run with the locks it took (JSON text). */

@@ -106,6 +106,21 @@ dbvc_record_end(DbvcRun *run)
 }
 
 void
+dbvc_record_interrupted(DbvcRun *run)
+{
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+
+	run->started_event = run->state->run_event;
+	dbvc_owner_enter(&owner);
+	event = begin_run_event("interrupted", run);
+	dbvc_event_int(event, DBVC_EVENT_STATEMENTS, run->state->steps_done);
+	(void) dbvc_event_append(event);
+	dbvc_owner_leave(&owner);
+	run->started_event = 0;
+}
+
+void
 dbvc_record_started(DbvcRun *run, int done)
 {
 	DbvcOwnerScope owner;

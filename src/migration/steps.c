@@ -303,6 +303,8 @@ dbvc_run_steps(DbvcRun *run)
 			 errmsg("migration \"%s\" cannot run inside a security-definer "
 					"function",
 					run->state->id)));
+	if (interrupted)
+		dbvc_record_interrupted(run);
 	dbvc_record_started(run, first);
 	SPI_commit();
 	for (int done = first; done < run->script->count; done = to)

@@ -43,6 +43,7 @@ SELECT e.id AS event_id,
 		WHEN 'completed' THEN 'applied'
 		WHEN 'rolled_back' THEN 'rolled back'
 		WHEN 'failed' THEN 'failed'
+		WHEN 'interrupted' THEN 'interrupted'
 		ELSE CASE WHEN EXISTS (
 				SELECT 1 FROM pg_catalog.pg_locks l, pg_catalog.pg_extension x
 				WHERE x.extname = 'dbvc' AND l.locktype = 'object' AND l.granted AND l.objsubid = 1
@@ -54,7 +55,7 @@ SELECT e.id AS event_id,
 	dbvc.event_bigint(e.body, 'version') AS version,
 	dbvc.event_text(e.body, 'scope') AS scope,
 	dbvc.event_time(e.body, 'started_at') AS started_at,
-	CASE WHEN e.event_type <> 'started' THEN dbvc.event_time(e.body, 'created_at') END AS completed_at,
+	CASE WHEN e.event_type NOT IN ('started', 'interrupted') THEN dbvc.event_time(e.body, 'created_at') END AS completed_at,
 	dbvc.event_text(e.body, 'session_user') AS session_username,
 	dbvc.event_text(e.body, 'role') AS role,
 	dbvc.event_text(e.body, 'client_addr') AS client_addr,
@@ -74,11 +75,11 @@ SELECT e.id AS event_id,
 	dbvc.event_bytea(e.body, 'plan_hash') AS plan_hash
 FROM dbvc.change_event e
 WHERE e.migration_id IS NOT NULL AND (
-	e.event_type IN ('completed', 'rolled_back', 'failed')
+	e.event_type IN ('completed', 'rolled_back', 'failed', 'interrupted')
 	OR e.event_type = 'started' AND NOT EXISTS (
 		SELECT 1 FROM dbvc.change_event f
 		WHERE f.migration_id = e.migration_id AND f.id > e.id
-		AND f.event_type IN ('completed', 'rolled_back', 'failed')
+		AND f.event_type IN ('completed', 'rolled_back', 'failed', 'interrupted')
 		AND dbvc.event_bigint(f.body, 'started_event') = e.id));
 COMMENT ON VIEW migration_run IS
 'one row a run of a migration, in either direction, with who, when, from where and how it ended';
