@@ -17,6 +17,7 @@
 #include "catalog/pg_authid.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
 #include "pgstat.h"
@@ -338,6 +339,8 @@ become_the_caller(const ToplevelTask *task, void *settings)
 	if (task->role != task->session_user)
 		SetCurrentRoleId(task->role, task->role_is_superuser);
 	CommitTransactionCommand();
+	/* the leader takes messages as they are */
+	SetClientEncoding(GetDatabaseEncoding());
 }
 
 /*
