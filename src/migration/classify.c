@@ -179,6 +179,22 @@ dbvc_needs_toplevel(Node *node)
 }
 
 static void
+refuse_binary(CopyStmt *stmt)
+{
+	ListCell *lc;
+
+	foreach (lc, stmt->options)
+	{
+		DefElem *option = lfirst(lc);
+
+		if (strcmp(option->defname, "format") == 0 &&
+			strcmp(defGetString(option), "binary") == 0)
+			ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+							errmsg("binary COPY data in a script")));
+	}
+}
+
+static void
 classify_copy(DbvcStatement *statement, CopyStmt *stmt)
 {
 	if (stmt->filename != NULL)
@@ -187,6 +203,7 @@ classify_copy(DbvcStatement *statement, CopyStmt *stmt)
 		ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
 						errmsg("COPY TO stdout in a script"),
 						errhint("A script has nowhere to send data.")));
+	refuse_binary(stmt);
 	statement->kind = DBVC_STATEMENT_COPY;
 }
 
@@ -220,18 +237,6 @@ calls_set_config(SelectStmt *stmt)
 	return value != NULL && IsA(value, FuncCall) &&
 		   strcmp(strVal(llast(((FuncCall *) value)->funcname)),
 				  "set_config") == 0;
-}
-
-static bool
-makes_temporary(Node *node)
-{
-	if (IsA(node, CreateStmt))
-		return ((CreateStmt *) node)->relation->relpersistence ==
-			   RELPERSISTENCE_TEMP;
-	if (IsA(node, CreateTableAsStmt))
-		return ((CreateTableAsStmt *) node)->into->rel->relpersistence ==
-			   RELPERSISTENCE_TEMP;
-	return false;
 }
 
 void
@@ -273,9 +278,6 @@ dbvc_classify(DbvcScript *script, DbvcStatement *statement, Node *node)
 		default:
 			break;
 	}
-	if (makes_temporary(node) || IsA(node, PrepareStmt) ||
-		IsA(node, ListenStmt))
-		script->leaves_session = true;
 	if (dbvc_needs_toplevel(node))
 	{
 		statement->kind = DBVC_STATEMENT_TOPLEVEL;

@@ -43,22 +43,6 @@ read_script_data(void *outbuf, int minread, int maxread)
 	return count;
 }
 
-static void
-refuse_binary(CopyStmt *stmt)
-{
-	ListCell *lc;
-
-	foreach (lc, stmt->options)
-	{
-		DefElem *option = lfirst(lc);
-
-		if (strcmp(option->defname, "format") == 0 &&
-			strcmp(defGetString(option), "binary") == 0)
-			ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
-							errmsg("binary COPY data in a script")));
-	}
-}
-
 /*
  * The script is in the database's encoding already, whatever the client's
  * encoding or the statement says.
@@ -128,7 +112,6 @@ dbvc_copy_from_script(CopyStmt *stmt, const char *source, const char *data,
 	Relation rel;
 	Node *where;
 
-	refuse_binary(stmt);
 	/* a portal would do this: COPY must see what the script did before */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pstate->p_sourcetext = source;

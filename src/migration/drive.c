@@ -24,9 +24,7 @@ typedef struct Drive
 	MemoryContext context;	   /* of the CALL */
 	MemoryContext run_context; /* of one migration */
 	const uint8 *plan_hash;	   /* NULL unless expect was given */
-	List *leftovers;
-	bool may_leave;
-	int count;
+	List *leftovers;		   /* in the session before */
 } Drive;
 
 /* What the plan names may have changed since: the row is locked now. */
@@ -116,22 +114,15 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		return;
 	run = dbvc_run_prepare(state, drive->direction);
 	run->plan_hash = drive->plan_hash;
-	if (run->script != NULL && run->script->leaves_session &&
-		!drive->may_leave)
-	{
-		MemoryContext old = MemoryContextSwitchTo(drive->context);
-
-		drive->leftovers = dbvc_session_leftovers();
-		drive->may_leave = true;
-		MemoryContextSwitchTo(old);
-	}
 	if (dbvc_run_in_steps(run))
 		dbvc_run_steps(run);
 	else
 		run_whole(run, covered, last);
 	if (run->error != NULL)
+	{
+		dbvc_warn_leftovers(drive->leftovers);
 		ReThrowError(run->error);
-	drive->count++;
+	}
 	ereport(NOTICE,
 			(errmsg("%s \"%s\": %d %s",
 					drive->direction == DBVC_UP ? "applied" : "rolled back",
@@ -205,8 +196,7 @@ run_all(Drive *drive, List *states, List *covered)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(drive->run_context);
 	}
-	if (drive->may_leave)
-		dbvc_warn_leftovers(drive->leftovers);
+	dbvc_warn_leftovers(drive->leftovers);
 }
 
 static void

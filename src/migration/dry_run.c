@@ -129,7 +129,7 @@ static const char *
 try_statements(DbvcRun *run, DryRun *dry)
 {
 	int skipped = 0;
-	int at = 0;
+	int at = dbvc_run_resume_at(run);
 	int count = run->script->count;
 
 	while (at < count && run->error == NULL)

@@ -181,27 +181,39 @@ dbvc_script_execute(DbvcScript *script, int from, int to,
 							  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	StatementTimer timer;
+	volatile bool armed = false;
 
 	timer_remember(&timer);
 	dbvc_script_error_begin(script);
-	for (int i = from; i < to; i++)
+	PG_TRY();
 	{
-		DestReceiver *dest = None_Receiver;
-		bool armed;
+		for (int i = from; i < to; i++)
+		{
+			DestReceiver *dest = None_Receiver;
 
-		CHECK_FOR_INTERRUPTS();
-		old = MemoryContextSwitchTo(context);
-		if (truth != NULL)
-			dest = truth_receiver(truth);
-		armed = timer_start(&timer);
-		execute_one(script, i, dest);
+			CHECK_FOR_INTERRUPTS();
+			old = MemoryContextSwitchTo(context);
+			if (truth != NULL)
+				dest = truth_receiver(truth);
+			armed = timer_start(&timer);
+			execute_one(script, i, dest);
+			if (armed)
+				timer_restore(&timer);
+			armed = false;
+			MemoryContextSwitchTo(old);
+			if (after != NULL)
+				after(script, i, arg);
+			MemoryContextReset(context);
+		}
+	}
+	PG_CATCH();
+	{
+		/* the caller's own deadline, or none, counts again */
 		if (armed)
 			timer_restore(&timer);
-		MemoryContextSwitchTo(old);
-		if (after != NULL)
-			after(script, i, arg);
-		MemoryContextReset(context);
+		PG_RE_THROW();
 	}
+	PG_END_TRY();
 	dbvc_script_error_end(script);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	MemoryContextDelete(context);

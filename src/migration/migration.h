@@ -90,9 +90,8 @@ typedef struct DbvcScript
 	int count;
 	int allocated;
 	DbvcStatement *statements;
-	bool wrapped;		 /* stood in one BEGIN; ... COMMIT; */
-	bool has_toplevel;	 /* some statement is DBVC_STATEMENT_TOPLEVEL */
-	bool leaves_session; /* PREPARE, LISTEN or temporary objects: check */
+	bool wrapped;	   /* stood in one BEGIN; ... COMMIT; */
+	bool has_toplevel; /* some statement is DBVC_STATEMENT_TOPLEVEL */
 
 	/* while an error context of this script is active (script_error.c) */
 	int base;			 /* what positions in errors are relative to */
@@ -388,6 +387,11 @@ extern void dbvc_script_user(Oid *userid, int *sec_context);
 
 /* in steps.c */
 
+/* How many statements an earlier run in this direction has committed. */
+extern int dbvc_run_steps_done(const DbvcRun *run);
+/* The first statement that is not done; raises DBVC_STEPS_CHANGED when those
+ * before it are no longer the ones that were executed. */
+extern int dbvc_run_resume_at(const DbvcRun *run);
 /* Run in steps, each in a transaction of its own or in the worker, and commit
  * the record of the end.  Afterwards run->error tells. */
 extern void dbvc_run_steps(DbvcRun *run);

@@ -134,8 +134,10 @@ dbvc_run_prepare(DbvcState *state, DbvcDirection direction)
 bool
 dbvc_run_in_steps(const DbvcRun *run)
 {
-	return run->script != NULL && (run->script->has_toplevel ||
-								   (run->stepwise && run->script->count > 0));
+	if (run->script == NULL)
+		return false;
+	return run->script->has_toplevel || dbvc_run_steps_done(run) > 0 ||
+		   (run->stepwise && run->script->count > 0);
 }
 
 typedef struct Execute
@@ -339,7 +341,7 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 	DbvcState *state;
 	DbvcRun *run;
 	ErrorData *error;
-	List *before = NIL;
+	List *before;
 
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);
@@ -360,15 +362,11 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 				 errhint("Run it with CALL dbvc.%s.",
 						 direction == DBVC_UP ? "migrate(target => ...)"
 											  : "rollback(...)")));
+	before = dbvc_session_leftovers();
 	if (run->error == NULL)
-	{
-		if (run->script->leaves_session)
-			before = dbvc_session_leftovers();
 		dbvc_run_execute(run, 0, run->script->count, false, NULL, NULL);
-	}
 	if (run->error != NULL)
 		ReThrowError(run->error);
-	if (run->script->leaves_session)
-		dbvc_warn_leftovers(before);
+	dbvc_warn_leftovers(before);
 	return dbvc_record_end(run);
 }

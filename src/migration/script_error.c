@@ -18,7 +18,7 @@ dbvc_script_position(const DbvcScript *script, int offset, int *line,
 {
 	const char *at = script->text;
 	const char *end = at + offset;
-	const char *line_start = at;
+	const char *line_start = dbvc_skip_bom(at);
 
 	*line = 1;
 	while (at < end && (at = memchr(at, '\n', end - at)) != NULL)
@@ -26,7 +26,9 @@ dbvc_script_position(const DbvcScript *script, int offset, int *line,
 		(*line)++;
 		line_start = ++at;
 	}
-	*column = pg_mbstrlen_with_len(line_start, end - line_start) + 1;
+	*column = end > line_start
+				  ? pg_mbstrlen_with_len(line_start, end - line_start) + 1
+				  : 1;
 }
 
 /* Byte offset of the n-th character (from 1) after base. */

@@ -345,6 +345,13 @@ split_statements(Splitter *sp)
 	if (sp->begin_seen && !sp->commit_seen)
 		refuse(sp, sp->begin_offset, "BEGIN without COMMIT at the end");
 	sp->script->wrapped = sp->begin_seen;
+	for (int i = 0; sp->begin_seen && i < sp->script->count; i++)
+	{
+		if (sp->script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)
+			refuse(sp, sp->script->statements[i].start,
+				   "statement that cannot run in a transaction between the "
+				   "script's BEGIN and COMMIT");
+	}
 }
 
 DbvcScript *
@@ -381,14 +388,6 @@ dbvc_script_split(const char *migration_id, const char *label,
 	AtEOXact_GUC(false, guc_level);
 	MemoryContextDelete(sp.parse_context);
 	pfree(sp.keyword_tokens);
-	if (script->wrapped && script->has_toplevel)
-		ereport(ERROR,
-				(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
-				 errmsg("script of migration \"%s\" holds BEGIN and a "
-						"statement that cannot run in a transaction",
-						migration_id),
-				 errhint("Remove BEGIN and COMMIT: dbvc then runs the script "
-						 "in steps.")));
 	return script;
 }
 

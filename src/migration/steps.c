@@ -22,28 +22,36 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-/* The first statement that is not done yet. */
-static int
-resume_at(const DbvcRun *run)
+int
+dbvc_run_steps_done(const DbvcRun *run)
 {
 	const DbvcState *state = run->state;
-	uint8 hash[DBVC_SHA256_LEN];
-	int done = (int) state->steps_done;
 
-	if (done == 0 || state->steps_direction == NULL ||
+	if (state->steps_direction == NULL ||
 		strcmp(state->steps_direction, dbvc_direction_name(run->direction)) !=
 			0)
+		return 0;
+	return (int) state->steps_done;
+}
+
+int
+dbvc_run_resume_at(const DbvcRun *run)
+{
+	uint8 hash[DBVC_SHA256_LEN];
+	int done = dbvc_run_steps_done(run);
+
+	if (done == 0)
 		return 0;
 	if (done <= run->script->count)
 	{
 		dbvc_done_hash(run->script, done, hash);
-		if (memcmp(hash, state->steps_hash, DBVC_SHA256_LEN) == 0)
+		if (memcmp(hash, run->state->steps_hash, DBVC_SHA256_LEN) == 0)
 			return done;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DBVC_STEPS_CHANGED),
 			 errmsg("executed statements of migration \"%s\" have changed",
-					state->id),
+					run->state->id),
 			 errdetail("%d statements of it are executed and committed; the "
 					   "%s script now begins with others.",
 					   done, dbvc_direction_name(run->direction)),
@@ -289,7 +297,7 @@ run_step(DbvcRun *run, int from, int to, bool resumed, bool interrupted)
 void
 dbvc_run_steps(DbvcRun *run)
 {
-	int first = resume_at(run);
+	int first = dbvc_run_resume_at(run);
 	const char *outcome = run->state->outcome;
 	bool resumed = outcome != NULL && (strcmp(outcome, "started") == 0 ||
 									   strcmp(outcome, "failed") == 0);
