@@ -185,9 +185,11 @@ run_all(Drive *drive, List *states, List *covered)
 	MemoryContext old = CurrentMemoryContext;
 	ListCell *lc;
 
+	drive->leftovers = dbvc_session_leftovers();
+	/* a first block that survives the reset, large enough for most */
 	drive->run_context =
-		AllocSetContextCreate(drive->context, "dbvc migration",
-							  ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(drive->context, "dbvc migration", RUN_BLOCK_SIZE,
+							  RUN_BLOCK_SIZE, ALLOCSET_DEFAULT_MAXSIZE);
 	foreach (lc, states)
 	{
 		MemoryContextSwitchTo(drive->run_context);
