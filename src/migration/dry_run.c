@@ -124,6 +124,16 @@ check_deferred(DbvcRun *run)
 		dbvc_run_error_at_end(run);
 }
 
+/* Needs top level: for the worker, or a CALL or DO that may commit. */
+static bool
+is_left_out(const DbvcRun *run, int number)
+{
+	const DbvcStatement *statement = &run->script->statements[number];
+
+	return statement->kind == DBVC_STATEMENT_TOPLEVEL ||
+		   (run->stepwise && statement->commits);
+}
+
 /* Transactional statements run; those for the worker are left out. */
 static const char *
 try_statements(DbvcRun *run, DryRun *dry)
@@ -136,14 +146,11 @@ try_statements(DbvcRun *run, DryRun *dry)
 	{
 		int to = at;
 
-		while (to < count &&
-			   run->script->statements[to].kind != DBVC_STATEMENT_TOPLEVEL)
+		while (to < count && !is_left_out(run, to))
 			to++;
 		if (to > at)
 			dbvc_run_execute(run, at, to, false, note_locks, dry);
-		for (; to < count &&
-			   run->script->statements[to].kind == DBVC_STATEMENT_TOPLEVEL;
-			 to++)
+		for (; to < count && is_left_out(run, to); to++)
 			skipped++;
 		at = to;
 	}

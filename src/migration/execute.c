@@ -215,6 +215,10 @@ dbvc_script_execute(DbvcScript *script, int from, int to,
 	}
 	PG_END_TRY();
 	dbvc_script_error_end(script);
+	/* a notice passes through the same callback: it was no error */
+	script->error_statement = 0;
+	script->error_line = 0;
+	script->error_column = 0;
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	MemoryContextDelete(context);
 }

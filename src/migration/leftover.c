@@ -42,19 +42,6 @@ dbvc_session_leftovers(void)
 	return result;
 }
 
-static bool
-is_among(const char *name, const List *names)
-{
-	ListCell *lc;
-
-	foreach (lc, names)
-	{
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 void
 dbvc_warn_leftovers(const List *before)
 {
@@ -66,7 +53,7 @@ dbvc_warn_leftovers(const List *before)
 	{
 		const char *name = lfirst(lc);
 
-		if (!is_among(name, before))
+		if (!dbvc_is_among(name, before))
 			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", name);
 	}
 	if (names.len == 0)

@@ -53,10 +53,10 @@ COMMENT ON FUNCTION migration_plan(text, boolean) IS
 CREATE TYPE migration_check AS (id text, "check" text, ok boolean, detail text);
 COMMENT ON TYPE migration_check IS 'one answer of migration_verify()';
 
-CREATE FUNCTION migration_verify(id text DEFAULT NULL) RETURNS SETOF migration_check
+CREATE FUNCTION migration_verify(id text DEFAULT NULL, scripts boolean DEFAULT true) RETURNS SETOF migration_check
 AS 'MODULE_PATHNAME', 'dbvc_migration_verify' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION migration_verify(text) IS
-'recompute hashes and checksums of one migration or of all, and run verify scripts in a rolled-back subtransaction';
+COMMENT ON FUNCTION migration_verify(text, boolean) IS
+'recompute hashes and checksums of one migration or of all, and, with the caller''s rights, run verify scripts in a rolled-back subtransaction';
 
 CREATE PROCEDURE migrate(target text DEFAULT NULL, dry_run boolean DEFAULT false, out_of_order boolean DEFAULT false,
 	expect text DEFAULT NULL)

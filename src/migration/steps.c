@@ -12,11 +12,12 @@
 #include "migration/migration.h"
 
 #include "access/xact.h"
-#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_index.h"
+#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -85,38 +86,6 @@ step_end(const DbvcRun *run, int from)
 	return to;
 }
 
-/* Index that CREATE INDEX CONCURRENTLY names; InvalidOid if it is not there. */
-static Oid
-named_index(IndexStmt *stmt)
-{
-	Oid table = RangeVarGetRelid(stmt->relation, NoLock, true);
-
-	if (!OidIsValid(table) || stmt->idxname == NULL)
-		return InvalidOid;
-	return get_relname_relid(stmt->idxname, get_rel_namespace(table));
-}
-
-static bool
-index_is_valid(Oid index)
-{
-	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	bool valid;
-
-	if (!HeapTupleIsValid(tuple))
-		return true;
-	valid = ((Form_pg_index) GETSTRUCT(tuple))->indisvalid;
-	ReleaseSysCache(tuple);
-	return valid;
-}
-
-static char *
-index_name(Oid index)
-{
-	return quote_qualified_identifier(get_namespace_name(
-										  get_rel_namespace(index)),
-									  get_rel_name(index));
-}
-
 static Node *
 parse_statement(const DbvcRun *run, int number)
 {
@@ -126,49 +95,113 @@ parse_statement(const DbvcRun *run, int number)
 	return linitial_node(RawStmt, raw)->stmt;
 }
 
-/* What became of the index that CREATE INDEX CONCURRENTLY names. */
+/* The index that CREATE INDEX CONCURRENTLY names, as the catalogs have it. */
 typedef struct IndexLookup
 {
 	DbvcRun *run;
 	int number;
 	char *name; /* qualified and quoted; NULL: none named, or not there */
 	bool valid;
+	bool same; /* on the statement's table, and of the same kind */
+	bool busy; /* another session is at work on the table */
 } IndexLookup;
+
+static char *
+access_method(Oid index)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
+	Oid am;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", index);
+	am = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+	ReleaseSysCache(tuple);
+	return get_am_name(am);
+}
+
+static void
+compare_index(IndexLookup *lookup, const IndexStmt *stmt, Oid table, Oid index)
+{
+	HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	Form_pg_index form;
+
+	if (!HeapTupleIsValid(tuple))
+		return; /* a relation of that name, but no index */
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	lookup->name = quote_qualified_identifier(get_namespace_name(
+												  get_rel_namespace(index)),
+											  get_rel_name(index));
+	lookup->valid = form->indisvalid;
+	lookup->same = form->indrelid == table &&
+				   form->indisunique == stmt->unique &&
+				   form->indnkeyatts == list_length(stmt->indexParams) &&
+				   form->indnatts - form->indnkeyatts ==
+					   list_length(stmt->indexIncludingParams) &&
+				   strcmp(access_method(index), stmt->accessMethod) == 0;
+	lookup->busy =
+		!ConditionalLockRelationOid(table, ShareUpdateExclusiveLock);
+	ReleaseSysCache(tuple);
+}
 
 /* With the script's settings (search_path) in force for the lookup only. */
 static void
 look_up_index(void *arg)
 {
 	IndexLookup *lookup = arg;
-	Node *node = parse_statement(lookup->run, lookup->number);
+	IndexStmt *stmt =
+		(IndexStmt *) parse_statement(lookup->run, lookup->number);
 	int guc_level = NewGUCNestLevel();
 	Oid userid;
 	int sec_context;
+	Oid table;
 	Oid index;
 
-	if (IsA(node, IndexStmt) && ((IndexStmt *) node)->concurrent)
-	{
-		dbvc_script_user(&userid, &sec_context);
-		dbvc_script_replay_settings(lookup->run->script, lookup->number);
-		index = named_index((IndexStmt *) node);
-		SetUserIdAndSecContext(userid, sec_context);
-		if (OidIsValid(index))
-		{
-			lookup->name = index_name(index);
-			lookup->valid = index_is_valid(index);
-		}
-	}
+	if (!IsA(stmt, IndexStmt) || !stmt->concurrent || stmt->idxname == NULL)
+		return;
+	dbvc_script_user(&userid, &sec_context);
+	dbvc_script_replay_settings(lookup->run->script, lookup->number);
+	table = RangeVarGetRelid(stmt->relation, NoLock, true);
+	SetUserIdAndSecContext(userid, sec_context);
 	AtEOXact_GUC(false, guc_level);
+	if (!OidIsValid(table))
+		return;
+	index = get_relname_relid(stmt->idxname, get_rel_namespace(table));
+	if (OidIsValid(index))
+		compare_index(lookup, stmt, table, index);
 }
 
+/* Keeps nothing, not even the lock it tries. */
 static IndexLookup
 find_index(DbvcRun *run, int number)
 {
 	IndexLookup lookup = {.run = run, .number = number};
 
-	/* no table, no index: what that means is for the statement to say */
-	(void) dbvc_subtransaction(look_up_index, &lookup, true);
+	(void) dbvc_subtransaction(look_up_index, &lookup, false);
 	return lookup;
+}
+
+/* Names of all indexes that are not valid, as a List. */
+static List *
+invalid_indexes(void)
+{
+	static DbvcQuery query = {
+		"SELECT format('%I.%I', n.nspname, c.relname) FROM pg_index i "
+		"JOIN pg_class c ON c.oid = i.indexrelid "
+		"JOIN pg_namespace n ON n.oid = c.relnamespace "
+		"WHERE NOT i.indisvalid AND c.relkind = 'i' ORDER BY 1",
+		0,
+		{0}};
+	DbvcOwnerScope owner;
+	List *names = NIL;
+	uint64 rows;
+
+	dbvc_owner_enter(&owner);
+	rows = dbvc_query_run(&query, NULL, NULL, false, 0);
+	for (uint64 row = 0; row < rows; row++)
+		names = lappend(names, dbvc_row_text(row, 1));
+	SPI_freetuptable(SPI_tuptable);
+	dbvc_owner_leave(&owner);
+	return names;
 }
 
 static ErrorData *
@@ -178,26 +211,47 @@ drop_index(DbvcRun *run, int number, const char *name)
 								 psprintf("DROP INDEX CONCURRENTLY %s", name));
 }
 
+static void
+add_detail(ErrorData *error, char *detail)
+{
+	if (error->detail != NULL)
+		detail = psprintf("%s %s", error->detail, detail);
+	error->detail = detail;
+}
+
 /*
  * A failed build leaves an index that costs every write, and a unique one
- * that even refuses rows.  Drop it, or name it when that is not possible.
+ * that even refuses rows.  Drop what this statement has built; name the rest
+ * (REINDEX, an index without a name), which may be somebody else's.
  */
 static void
-clean_up_index(DbvcRun *run, int number)
+clean_up_indexes(DbvcRun *run, int number, bool was_there, const List *before)
 {
 	IndexLookup index = find_index(run, number);
-	const char *what = "has been dropped";
+	bool ours = index.name != NULL && index.same && !index.valid &&
+				!index.busy && !was_there;
+	ListCell *lc;
 
-	if (index.name == NULL || index.valid)
-		return;
-	if (run->error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-		what = "is still there; it is dropped when the migration runs again";
-	else if (drop_index(run, number, index.name) != NULL)
-		what = "could not be dropped; do it by hand";
-	run->error->detail =
-		psprintf("%s%sIndex %s was left invalid and %s.",
-				 run->error->detail ? run->error->detail : "",
-				 run->error->detail ? " " : "", index.name, what);
+	foreach (lc, invalid_indexes())
+	{
+		char *name = lfirst(lc);
+		const char *what = "is invalid now; drop it by hand";
+
+		if (dbvc_is_among(name, before))
+			continue;
+		if (ours && strcmp(name, index.name) == 0)
+		{
+			if (run->error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+				what = "was left invalid and is still there; it is dropped "
+					   "when the migration runs again";
+			else if (drop_index(run, number, name) == NULL)
+				what = "was left invalid and has been dropped";
+			else
+				what = "was left invalid and could not be dropped; do it by "
+					   "hand";
+		}
+		add_detail(run->error, psprintf("Index %s %s.", name, what));
+	}
 }
 
 /* IF NOT EXISTS takes an invalid index for a good one: we do not. */
@@ -217,10 +271,27 @@ check_index(void *arg)
 							index->name)));
 }
 
+/* An interrupted run cannot have built what is there. */
+static void
+refuse_other_index(void *arg)
+{
+	IndexLookup *index = arg;
+
+	ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_INDEX),
+					errmsg("index %s is there, but is not the one that the "
+						   "interrupted run was building",
+						   index->name),
+					index->busy
+						? errdetail("Another session is at work on its table.")
+						: errdetail("It is on another table, or of another "
+									"kind."),
+					errhint("Drop or rename it, and migrate again.")));
+}
+
 /*
- * A run that was interrupted, or failed without cleaning up, may have left
- * its index half built: drop it.  An interrupted one may also have built it
- * without the record; returns true when that is so.
+ * A run that was interrupted, or was cancelled, may have left its index half
+ * built: drop it.  An interrupted one may also have built it without the
+ * record; returns true when that is so.
  */
 static bool
 finished_before(DbvcRun *run, int number, bool interrupted)
@@ -229,6 +300,11 @@ finished_before(DbvcRun *run, int number, bool interrupted)
 
 	if (index.name == NULL || (index.valid && !interrupted))
 		return false;
+	if (!index.same || index.busy)
+	{
+		run->error = dbvc_subtransaction(refuse_other_index, &index, true);
+		return false;
+	}
 	if (index.valid)
 	{
 		ereport(WARNING,
@@ -249,22 +325,28 @@ finished_before(DbvcRun *run, int number, bool interrupted)
 static void
 step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 {
+	IndexLookup index;
+	List *before;
+	bool was_there;
+
 	run->statements = number;
 	if (resumed && finished_before(run, number, interrupted))
 	{
 		run->statements++;
 		return;
 	}
-	if (run->error == NULL)
-		run->error = dbvc_toplevel_execute(run->script, number, NULL);
 	if (run->error != NULL)
-		clean_up_index(run, number);
-	else
+		return;
+	was_there = find_index(run, number).name != NULL;
+	before = invalid_indexes();
+	run->error = dbvc_toplevel_execute(run->script, number, NULL);
+	if (run->error != NULL)
 	{
-		IndexLookup index = find_index(run, number);
-
-		run->error = dbvc_subtransaction(check_index, &index, true);
+		clean_up_indexes(run, number, was_there, before);
+		return;
 	}
+	index = find_index(run, number);
+	run->error = dbvc_subtransaction(check_index, &index, true);
 	if (run->error == NULL)
 		run->statements++;
 }

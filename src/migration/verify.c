@@ -274,6 +274,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	Verifier verifier = {.role = GetUserId()};
 	char *only =
 		PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool scripts = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
 	DbvcOwnerScope owner;
 	List *ids;
 	ListCell *lc;
@@ -297,7 +298,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 		verify_state(&verifier, id);
 		state = dbvc_state_read(id, false);
 		dbvc_owner_leave(&owner);
-		if (state != NULL)
+		if (state != NULL && scripts)
 			verify_script(&verifier, state);
 	}
 	SPI_finish();

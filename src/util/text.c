@@ -43,6 +43,19 @@ dbvc_join_all(const List *names)
 	return buf.data;
 }
 
+bool
+dbvc_is_among(const char *name, const List *names)
+{
+	ListCell *lc;
+
+	foreach (lc, names)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 List *
 dbvc_text_array_list(ArrayType *array)
 {

@@ -81,6 +81,8 @@ extern ErrorData *dbvc_subtransaction(void (*work)(void *arg), void *arg,
 extern char *dbvc_join_names(const List *names);
 /* All names, each with a newline: equal lists give equal strings; palloc'd. */
 extern char *dbvc_join_all(const List *names);
+/* Is the name one of the C strings in the list? */
+extern bool dbvc_is_among(const char *name, const List *names);
 /* Elements of a text[] as a List of C strings; NULL array gives NIL. */
 extern List *dbvc_text_array_list(ArrayType *array);
 /* The reverse; NIL gives an empty array. */
