@@ -36,7 +36,7 @@ sub dbvc_register
 }
 
 # job(NODE, NAME, SQL...): psql in the background, one message for each SQL; NAME is its application_name. A hash
-# reference in front says what else psql is told: user, db.
+# reference in front says what else psql is told: user, db, keep_going (do not stop at an error).
 sub job
 {
 	my ($node, $name, @sql) = @_;
@@ -45,7 +45,7 @@ sub job
 	my $connstr = $node->connstr($opt->{db} // 'postgres') . " application_name=$name"
 	  . ($opt->{user} ? " user=$opt->{user}" : '');
 	my @command = (
-		'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', '-d', $connstr,
+		'psql', '-XAtq', '-v', 'ON_ERROR_STOP=' . ($opt->{keep_going} ? 0 : 1), '-v', 'VERBOSITY=verbose', '-d', $connstr,
 		map { ('-c', $_) } @sql);
 
 	$job->{run} = IPC::Run::start(\@command, '<', \$job->{in}, '>', \$job->{out}, '2>', \$job->{err},
@@ -61,7 +61,7 @@ sub finish
 	return $job->{run}->finish;
 }
 
-# run_sql(NODE, SQL..., [{user, db}]): psql in the foreground; the job when it has ended
+# run_sql(NODE, [{user, db, ...},] SQL...): psql in the foreground; the job when it has ended
 sub run_sql
 {
 	my ($node, @sql) = @_;
