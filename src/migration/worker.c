@@ -30,6 +30,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -321,6 +322,8 @@ dbvc_toplevel_execute(DbvcScript *script, int number, const char *sql)
 		error = dbvc_subtransaction(run_worker, &top, true);
 		pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	}
+	/* what the worker did to the catalogs counts from here on */
+	AcceptInvalidationMessages();
 	if (top.segment != NULL)
 		dsm_detach(top.segment);
 	return error;
