@@ -10,5 +10,5 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA dbvc FROM PUBLIC;
 -- Pure functions, which views need from whoever reads them
 GRANT EXECUTE ON FUNCTION dbvc.version(), event_text(bytea, text), event_bigint(bytea, text), event_time(bytea, text),
 	event_bytea(bytea, text), event_boolean(bytea, text), event_list(bytea, text), event_leaf_hash(bytea),
-	migration_checksum(text, text, text, text, boolean, text[]), migration_order()
+	migration_checksum(text, text, text, text, boolean, text[])
 TO PUBLIC;

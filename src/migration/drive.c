@@ -262,6 +262,7 @@ dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
 	Drive drive = {.options = options, .direction = direction};
 	MemoryContext old;
 	Oid extension = dbvc_extension_oid();
+	Oid caller = GetUserId();
 
 	if (is_idle(options, direction))
 	{
@@ -272,6 +273,12 @@ dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(drive.context);
 	SPI_commit();
+	if (GetUserId() != caller)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("role ended with the first commit"),
+				 errhint("SET LOCAL ROLE does not outlive a transaction: use "
+						 "SET ROLE.")));
 	dbvc_run_lock(extension, true, true);
 	PG_TRY();
 	{

@@ -277,10 +277,12 @@ dbvc_dry_run(List *states, DbvcDirection direction)
 	DryRun dry = {.context = CurrentMemoryContext,
 				  .states = states,
 				  .direction = direction};
+	List *leftovers = dbvc_session_leftovers();
 	int guc_level = NewGUCNestLevel();
 	ErrorData *error = dbvc_subtransaction(try_all, &dry, false);
 
 	AtEOXact_GUC(false, guc_level);
+	dbvc_warn_leftovers(leftovers);
 	if (error != NULL)
 		ReThrowError(error); /* not a script's: damaged records, say */
 	return report(&dry);

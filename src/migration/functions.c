@@ -299,12 +299,15 @@ dbvc_migration_reset(PG_FUNCTION_ARGS)
 	int64 event_id;
 
 	dbvc_refuse_in_script();
+	if (id == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"id\" must not be null")));
 	SPI_connect();
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);
-	state = dbvc_state_read(id ? id : "", true);
+	state = dbvc_state_read(id, true);
 	if (state == NULL)
-		dbvc_unknown_migration(id ? id : "");
+		dbvc_unknown_migration(id);
 	if (state->steps_done == 0 &&
 		(state->outcome == NULL || strcmp(state->outcome, "started") != 0))
 		ereport(ERROR,
@@ -315,6 +318,22 @@ dbvc_migration_reset(PG_FUNCTION_ARGS)
 	event_id = record_correction("reset", state, role, reason);
 	dbvc_state_steps(state->id, DBVC_UP, 0, NULL);
 	dbvc_state_outcome(state->id, "reset", event_id);
+	dbvc_owner_leave(&owner);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(dbvc_migration_state_rebuild);
+Datum
+dbvc_migration_state_rebuild(PG_FUNCTION_ARGS)
+{
+	DbvcOwnerScope owner;
+
+	dbvc_refuse_in_script();
+	SPI_connect();
+	dbvc_owner_enter(&owner);
+	dbvc_run_lock(dbvc_extension_oid(), false, false);
+	dbvc_state_rebuild();
 	dbvc_owner_leave(&owner);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -9,6 +9,7 @@
  */
 #include "migration/migration.h"
 
+#include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -29,6 +30,13 @@ dbvc_run_lock(Oid extension, bool session, bool wait)
 {
 	LOCKTAG tag;
 
+	/* what is read under the lock must be what is committed by then */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("migrations need isolation level READ COMMITTED"),
+				 errhint("Begin the transaction with ISOLATION LEVEL READ "
+						 "COMMITTED.")));
 	set_tag(&tag, extension);
 	/*
 	 * Whoever waits here while the holder builds an index concurrently must

@@ -247,6 +247,8 @@ extern void dbvc_state_outcome(const char *id, const char *outcome,
 /* done = 0 forgets the steps. */
 extern void dbvc_state_steps(const char *id, DbvcDirection direction,
 							 int64 done, const uint8 *hash);
+/* Make the cache anew from the events. */
+extern void dbvc_state_rebuild(void);
 DBVC_NORETURN extern void dbvc_unknown_migration(const char *id);
 
 /* in order.c */

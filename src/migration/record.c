@@ -19,18 +19,22 @@ dbvc_direction_name(DbvcDirection direction)
 void
 dbvc_done_hash(const DbvcScript *script, int done, uint8 out[DBVC_SHA256_LEN])
 {
-	DbvcPiece *pieces = palloc(Max(done, 1) * 2 * sizeof(DbvcPiece));
+	const char separator = ';';
+	DbvcPiece *pieces = palloc(Max(done, 1) * 3 * sizeof(DbvcPiece));
+	int n = 0;
 
 	for (int i = 0; i < done; i++)
 	{
 		const DbvcStatement *statement = &script->statements[i];
 
-		pieces[2 * i].data = script->text + statement->start;
-		pieces[2 * i].len = statement->end - statement->start;
-		pieces[2 * i + 1].data = ";";
-		pieces[2 * i + 1].len = 1;
+		pieces[n].data = script->text + statement->start;
+		pieces[n++].len = statement->end - statement->start;
+		pieces[n].data = &separator;
+		pieces[n++].len = 1;
+		pieces[n].data = script->text + statement->data_start;
+		pieces[n++].len = statement->data_end - statement->data_start;
 	}
-	dbvc_sha256(pieces, 2 * done, out);
+	dbvc_sha256(pieces, n, out);
 	pfree(pieces);
 }
 

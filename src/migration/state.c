@@ -202,6 +202,17 @@ dbvc_state_content(const DbvcState *state, int64 version_event)
 	return content;
 }
 
+/* The row is there, and locked, or its own record is wrong. */
+static void
+update_state(DbvcQuery *query, Datum *values, const char *nulls,
+			 const char *id)
+{
+	if (dbvc_query_run(query, values, nulls, false, 0) != 1)
+		ereport(ERROR, (errcode(ERRCODE_DBVC_HISTORY_DAMAGED),
+						errmsg("state of migration \"%s\" is gone", id),
+						errhint("Run dbvc.migration_state_rebuild().")));
+}
+
 static Datum
 hash_datum(const uint8 *hash)
 {
@@ -247,7 +258,7 @@ dbvc_state_register(const DbvcContent *content, int64 version, int64 event_id)
 	values[6] = PointerGetDatum(dbvc_list_text_array(content->environments));
 	if (content->environments == NIL)
 		nulls[6] = 'n';
-	(void) dbvc_query_run(&query, values, nulls, false, 0);
+	update_state(&query, values, nulls, content->id);
 }
 
 void
@@ -271,7 +282,7 @@ dbvc_state_applied(const char *id, int64 version, int64 version_event,
 	values[4] = CStringGetTextDatum(outcome);
 	values[5] = Int64GetDatum(applied_event);
 	values[6] = Int64GetDatum(event_id);
-	(void) dbvc_query_run(&query, values, NULL, false, 0);
+	update_state(&query, values, NULL, id);
 }
 
 void
@@ -287,7 +298,7 @@ dbvc_state_rolled_back(const char *id, int64 event_id)
 		{TEXTOID, INT8OID}};
 	Datum values[2] = {CStringGetTextDatum(id), Int64GetDatum(event_id)};
 
-	(void) dbvc_query_run(&query, values, NULL, false, 0);
+	update_state(&query, values, NULL, id);
 }
 
 void
@@ -301,7 +312,7 @@ dbvc_state_outcome(const char *id, const char *outcome, int64 event_id)
 	Datum values[3] = {CStringGetTextDatum(id), CStringGetTextDatum(outcome),
 					   Int64GetDatum(event_id)};
 
-	(void) dbvc_query_run(&query, values, NULL, false, 0);
+	update_state(&query, values, NULL, id);
 }
 
 void
@@ -324,5 +335,26 @@ dbvc_state_steps(const char *id, DbvcDirection direction, int64 done,
 		values[3] = hash_datum(hash);
 		nulls = "    ";
 	}
-	(void) dbvc_query_run(&query, values, nulls, false, 0);
+	update_state(&query, values, nulls, id);
+}
+
+void
+dbvc_state_rebuild(void)
+{
+	static DbvcQuery clear = {"DELETE FROM dbvc.migration_state", 0, {0}};
+	static DbvcQuery fill = {
+		"INSERT INTO dbvc.migration_state (id, version, version_event, "
+		"checksum, kind, requires, environments, applied_version, "
+		"applied_version_event, applied_event, applied_checksum, outcome, "
+		"run_event, steps_direction, steps_done, steps_hash) "
+		"SELECT id, version, version_event, checksum, kind, requires, "
+		"environments, applied_version, applied_version_event, "
+		"applied_event, applied_checksum, outcome, run_event, "
+		"steps_direction, steps_done, steps_hash "
+		"FROM dbvc.migration_state_derived",
+		0,
+		{0}};
+
+	(void) dbvc_query_run(&clear, NULL, NULL, false, 0);
+	(void) dbvc_query_run(&fill, NULL, NULL, false, 0);
 }

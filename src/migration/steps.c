@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
@@ -49,16 +50,17 @@ dbvc_run_resume_at(const DbvcRun *run)
 		if (memcmp(hash, run->state->steps_hash, DBVC_SHA256_LEN) == 0)
 			return done;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DBVC_STEPS_CHANGED),
-			 errmsg("executed statements of migration \"%s\" have changed",
-					run->state->id),
-			 errdetail("%d statements of it are executed and committed; the "
-					   "%s script now begins with others.",
-					   done, dbvc_direction_name(run->direction)),
-			 errhint("Register a script that begins with the executed "
-					 "statements, or undo them by hand and call "
-					 "dbvc.migration_reset().")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_DBVC_STEPS_CHANGED),
+		 errmsg("executed statements of migration \"%s\" have changed",
+				run->state->id),
+		 errdetail("Statements of it that are executed and committed: %d; the "
+				   "%s script now begins with others.",
+				   done, dbvc_direction_name(run->direction)),
+		 errhint("Register a script that begins with the executed "
+				 "statements, or undo them by hand and call "
+				 "dbvc.migration_reset().")));
 }
 
 static bool
@@ -260,8 +262,13 @@ check_index(void *arg)
 {
 	IndexLookup *index = arg;
 
+	DbvcScript *script = index->run->script;
+
 	if (index->name == NULL || index->valid)
 		return;
+	script->current = index->number;
+	script->base = script->statements[index->number].start;
+	dbvc_script_error_begin(script);
 	ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_INDEX),
 					errmsg("index %s is not valid", index->name),
 					errdetail("An earlier build of it failed, and IF NOT "
@@ -286,6 +293,94 @@ refuse_other_index(void *arg)
 						: errdetail("It is on another table, or of another "
 									"kind."),
 					errhint("Drop or rename it, and migrate again.")));
+}
+
+/* What DROP INDEX CONCURRENTLY and DETACH PARTITION CONCURRENTLY leave. */
+typedef struct GoneLookup
+{
+	DbvcRun *run;
+	int number;
+	bool gone;		/* nothing is left to do */
+	char *finalize; /* DETACH PARTITION has to be finalized, by this */
+} GoneLookup;
+
+static void
+look_up_detached(GoneLookup *lookup, AlterTableStmt *stmt)
+{
+	AlterTableCmd *cmd = linitial_node(AlterTableCmd, stmt->cmds);
+	Oid parent = RangeVarGetRelid(stmt->relation, NoLock, true);
+	Oid child;
+	bool pending;
+
+	if (list_length(stmt->cmds) != 1 || cmd->subtype != AT_DetachPartition ||
+		!OidIsValid(parent))
+		return;
+	child =
+		RangeVarGetRelid(castNode(PartitionCmd, cmd->def)->name, NoLock, true);
+	if (!OidIsValid(child))
+		return;
+	lookup->gone = !get_rel_relispartition(child);
+	pending = !lookup->gone && PartitionHasPendingDetach(child);
+	if (pending)
+		lookup->finalize =
+			psprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE",
+					 quote_qualified_identifier(get_namespace_name(
+													get_rel_namespace(parent)),
+												get_rel_name(parent)),
+					 quote_qualified_identifier(get_namespace_name(
+													get_rel_namespace(child)),
+												get_rel_name(child)));
+}
+
+static void
+look_up_gone(void *arg)
+{
+	GoneLookup *lookup = arg;
+	Node *node = parse_statement(lookup->run, lookup->number);
+	int guc_level = NewGUCNestLevel();
+	Oid userid;
+	int sec_context;
+	ListCell *lc;
+
+	dbvc_script_user(&userid, &sec_context);
+	dbvc_script_replay_settings(lookup->run->script, lookup->number);
+	if (IsA(node, DropStmt))
+	{
+		lookup->gone = true;
+		foreach (lc, ((DropStmt *) node)->objects)
+		{
+			if (OidIsValid(
+					RangeVarGetRelid(makeRangeVarFromNameList(lfirst(lc)),
+									 NoLock, true)))
+				lookup->gone = false;
+		}
+	}
+	else if (IsA(node, AlterTableStmt))
+		look_up_detached(lookup, (AlterTableStmt *) node);
+	SetUserIdAndSecContext(userid, sec_context);
+	AtEOXact_GUC(false, guc_level);
+}
+
+/* An interrupted run may have removed what a statement was to remove. */
+static bool
+gone_before(DbvcRun *run, int number)
+{
+	GoneLookup lookup = {.run = run, .number = number};
+
+	(void) dbvc_subtransaction(look_up_gone, &lookup, false);
+	if (lookup.finalize != NULL)
+	{
+		run->error =
+			dbvc_toplevel_execute(run->script, number, lookup.finalize);
+		return run->error == NULL;
+	}
+	if (lookup.gone)
+		ereport(
+			WARNING,
+			(errmsg("statement %d of \"%s\" finds nothing to remove: taken "
+					"as executed by the interrupted run",
+					number + 1, run->state->id)));
+	return lookup.gone;
 }
 
 /*
@@ -330,7 +425,8 @@ step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 	bool was_there;
 
 	run->statements = number;
-	if (resumed && finished_before(run, number, interrupted))
+	if ((interrupted && gone_before(run, number)) ||
+		(resumed && finished_before(run, number, interrupted)))
 	{
 		run->statements++;
 		return;
@@ -343,6 +439,10 @@ step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 	if (run->error != NULL)
 	{
 		clean_up_indexes(run, number, was_there, before);
+		if (interrupted && run->error->hint == NULL)
+			run->error->hint =
+				"The interrupted run may have executed this statement: if so, "
+				"finish the script by hand and call dbvc.migration_accept().";
 		return;
 	}
 	index = find_index(run, number);
@@ -400,7 +500,8 @@ dbvc_run_steps(DbvcRun *run)
 	for (int done = first; done < run->script->count; done = to)
 	{
 		to = step_end(run, done);
-		if (!run_step(run, done, to, resumed && done == first, interrupted))
+		if (!run_step(run, done, to, resumed && done == first,
+					  interrupted && done == first))
 			return;
 	}
 	run->statements = run->script->count;

@@ -219,17 +219,7 @@ COMMENT ON VIEW migration_state_derived IS
 'what migration_state should hold, computed from the events alone';
 
 CREATE FUNCTION migration_state_rebuild() RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	DELETE FROM dbvc.migration_state;
-	INSERT INTO dbvc.migration_state (id, version, version_event, checksum, kind, requires, environments,
-		applied_version, applied_version_event, applied_event, applied_checksum, outcome, run_event,
-		steps_direction, steps_done, steps_hash)
-	SELECT d.id, d.version, d.version_event, d.checksum, d.kind, d.requires, d.environments,
-		d.applied_version, d.applied_version_event, d.applied_event, d.applied_checksum, d.outcome, d.run_event,
-		d.steps_direction, d.steps_done, d.steps_hash
-	FROM dbvc.migration_state_derived d;
-END;
+AS 'MODULE_PATHNAME', 'dbvc_migration_state_rebuild' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION migration_state_rebuild() IS
 'make migration_state anew from the events';
 

@@ -208,6 +208,10 @@ stop_worker(int code, Datum arg)
 	TerminateBackgroundWorker(top->worker);
 	if (code != 0)
 		return; /* this process ends: do not wait for another */
+	/* else it could wait for room in the queue, for its last words */
+	if (top->queue != NULL)
+		shm_mq_detach(top->queue);
+	top->queue = NULL;
 	HOLD_INTERRUPTS();
 	(void) WaitForBackgroundWorkerShutdown(top->worker);
 	RESUME_INTERRUPTS();
