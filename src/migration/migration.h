@@ -104,14 +104,16 @@ typedef struct DbvcScript
 
 /* in split.c */
 
+/* A script that is yet to be split; the strings are not copied. */
+extern DbvcScript *dbvc_script_new(const char *migration_id, const char *label,
+								   const char *text);
 /*
  * Cut a script into statements, in the current memory context.  Everything
  * that could not run is refused here, before anything has run, with
- * DBVC_INVALID_SCRIPT or the server's own syntax error; the context names
- * line and column.
+ * DBVC_INVALID_SCRIPT or the server's own syntax error; the context, and
+ * error_line and error_column, tell where.
  */
-extern DbvcScript *dbvc_script_split(const char *migration_id,
-									 const char *label, const char *text);
+extern void dbvc_script_split(DbvcScript *script);
 /* Text of a statement, palloc'd. */
 extern char *dbvc_statement_text(const DbvcScript *script, int number);
 
@@ -316,9 +318,9 @@ typedef struct DbvcRun
 	int64 version; /* the content that runs */
 	int64 version_event;
 	const uint8 *checksum;
-	bool stepwise;		/* registered with transactional => false */
-	DbvcScript *script; /* NULL when it could not be split */
-	Oid role;			/* who applies */
+	bool stepwise; /* registered with transactional => false */
+	DbvcScript *script;
+	Oid role; /* who applies */
 	TimestampTz started_at;
 	int64 started_event;	/* of a run in steps, else 0 */
 	const uint8 *plan_hash; /* what migrate(expect) named, or NULL */

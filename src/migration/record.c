@@ -68,10 +68,10 @@ put_error(DbvcEvent *event, const DbvcRun *run)
 		return;
 	dbvc_event_text(event, DBVC_EVENT_ERROR_SQLSTATE,
 					unpack_sql_state(error->sqlerrcode));
-	if (run->script != NULL && run->script->error_statement > 0)
+	if (run->script->error_statement > 0)
 		dbvc_event_int(event, DBVC_EVENT_ERROR_STATEMENT,
 					   run->script->error_statement);
-	if (run->script != NULL && run->script->error_line > 0)
+	if (run->script->error_line > 0)
 	{
 		dbvc_event_int(event, DBVC_EVENT_ERROR_LINE, run->script->error_line);
 		dbvc_event_int(event, DBVC_EVENT_ERROR_COLUMN,

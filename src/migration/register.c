@@ -141,7 +141,8 @@ check_script_transactional(const DbvcContent *content, const char *label,
 
 	if (text == NULL)
 		return;
-	script = dbvc_script_split(content->id, label, text);
+	script = dbvc_script_new(content->id, label, text);
+	dbvc_script_split(script);
 	for (int i = 0; i < script->count; i++)
 	{
 		if (script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)

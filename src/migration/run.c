@@ -80,28 +80,16 @@ script_of(const DbvcState *state, const DbvcContent *content,
 	return content->down;
 }
 
-typedef struct Split
-{
-	DbvcRun *run;
-	const char *text;
-} Split;
-
 static void
 split(void *arg)
 {
-	Split *work = arg;
-	DbvcRun *run = work->run;
-
-	run->script =
-		dbvc_script_split(run->state->id, dbvc_direction_name(run->direction),
-						  work->text);
+	dbvc_script_split(arg);
 }
 
 DbvcRun *
 dbvc_run_prepare(DbvcState *state, DbvcDirection direction)
 {
 	DbvcRun *run = palloc0(sizeof(DbvcRun));
-	Split work = {.run = run};
 	DbvcOwnerScope owner;
 	DbvcContent *content;
 
@@ -125,16 +113,17 @@ dbvc_run_prepare(DbvcState *state, DbvcDirection direction)
 	content = dbvc_state_content(state, run->version_event);
 	dbvc_owner_leave(&owner);
 	run->stepwise = content->has_transactional && !content->transactional;
-	work.text = script_of(state, content, direction);
+	run->script = dbvc_script_new(state->id, dbvc_direction_name(direction),
+								  script_of(state, content, direction));
 	/* as the caller; a script that does not parse is a failed run */
-	run->error = dbvc_subtransaction(split, &work, true);
+	run->error = dbvc_subtransaction(split, run->script, true);
 	return run;
 }
 
 bool
 dbvc_run_in_steps(const DbvcRun *run)
 {
-	if (run->script == NULL)
+	if (run->error != NULL)
 		return false;
 	return run->script->has_toplevel || dbvc_run_steps_done(run) > 0 ||
 		   (run->stepwise && run->script->count > 0);

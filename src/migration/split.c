@@ -355,17 +355,23 @@ split_statements(Splitter *sp)
 }
 
 DbvcScript *
-dbvc_script_split(const char *migration_id, const char *label,
-				  const char *text)
+dbvc_script_new(const char *migration_id, const char *label, const char *text)
 {
 	DbvcScript *script = palloc0(sizeof(DbvcScript));
-	Splitter sp = {0};
-	int guc_level = NewGUCNestLevel();
 
 	script->migration_id = migration_id;
 	script->label = label;
 	script->text = text;
 	script->current = -1;
+	return script;
+}
+
+void
+dbvc_script_split(DbvcScript *script)
+{
+	Splitter sp = {0};
+	int guc_level = NewGUCNestLevel();
+
 	sp.script = script;
 	sp.start = -1;
 	sp.line = 1;
@@ -381,14 +387,13 @@ dbvc_script_split(const char *migration_id, const char *label,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, DEBUG1,
 							 false);
 	dbvc_script_error_begin(script);
-	scan_from(&sp, dbvc_skip_bom(text) - text);
+	scan_from(&sp, dbvc_skip_bom(script->text) - script->text);
 	split_statements(&sp);
 	scanner_finish(sp.scanner);
 	dbvc_script_error_end(script);
 	AtEOXact_GUC(false, guc_level);
 	MemoryContextDelete(sp.parse_context);
 	pfree(sp.keyword_tokens);
-	return script;
 }
 
 char *

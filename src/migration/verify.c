@@ -146,10 +146,11 @@ static void
 execute_verify_script(void *arg)
 {
 	VerifyScript *work = arg;
-	DbvcScript *script = dbvc_script_split(work->id, "verify", work->text);
+	DbvcScript *script = dbvc_script_new(work->id, "verify", work->text);
 	Oid userid;
 	int sec_context;
 
+	dbvc_script_split(script);
 	if (script->has_toplevel)
 		ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
 						errmsg("verify script holds a statement that cannot "
