@@ -5,6 +5,9 @@ package Dbvc;
 use strict;
 use warnings;
 
+# what hangs shall fail soon
+BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} //= 60; }
+
 use Exporter 'import';
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
