@@ -6,7 +6,7 @@
 #define PGDLLEXPORT
 #define PGDLLIMPORT
 #define FLEXIBLE_ARRAY_MEMBER
-#define pg_attribute_noreturn()
+#define pg_attribute_noreturn() __attribute__((noreturn))
 #define pg_attribute_printf(f, a)
 #define pg_noreturn
 #define pg_unreachable() abort()

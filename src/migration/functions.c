@@ -316,7 +316,7 @@ dbvc_migration_reset(PG_FUNCTION_ARGS)
 				 errhint("Only a run in steps that failed or was interrupted "
 						 "needs a reset.")));
 	event_id = record_correction("reset", state, role, reason);
-	dbvc_state_steps(state->id, DBVC_UP, 0, NULL);
+	dbvc_state_forget_steps(state->id);
 	dbvc_state_outcome(state->id, "reset", event_id);
 	dbvc_owner_leave(&owner);
 	SPI_finish();

@@ -246,7 +246,7 @@ extern void dbvc_state_applied(const char *id, int64 version,
 extern void dbvc_state_rolled_back(const char *id, int64 event_id);
 extern void dbvc_state_outcome(const char *id, const char *outcome,
 							   int64 event_id);
-/* done = 0 forgets the steps. */
+extern void dbvc_state_forget_steps(const char *id);
 extern void dbvc_state_steps(const char *id, DbvcDirection direction,
 							 int64 done, const uint8 *hash);
 /* Make the cache anew from the events. */

@@ -324,18 +324,26 @@ dbvc_state_steps(const char *id, DbvcDirection direction, int64 done,
 		"steps_done = $3, steps_hash = $4 WHERE id = $1",
 		4,
 		{TEXTOID, TEXTOID, INT8OID, BYTEAOID}};
-	Datum values[4] = {CStringGetTextDatum(id), (Datum) 0, (Datum) 0,
-					   (Datum) 0};
-	const char *nulls = " nnn";
+	Datum values[4];
 
-	if (done > 0)
-	{
-		values[1] = CStringGetTextDatum(dbvc_direction_name(direction));
-		values[2] = Int64GetDatum(done);
-		values[3] = hash_datum(hash);
-		nulls = "    ";
-	}
-	update_state(&query, values, nulls, id);
+	values[0] = CStringGetTextDatum(id);
+	values[1] = CStringGetTextDatum(dbvc_direction_name(direction));
+	values[2] = Int64GetDatum(done);
+	values[3] = hash_datum(hash);
+	update_state(&query, values, NULL, id);
+}
+
+void
+dbvc_state_forget_steps(const char *id)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET steps_direction = NULL, "
+		"steps_done = NULL, steps_hash = NULL WHERE id = $1",
+		1,
+		{TEXTOID}};
+	Datum value = CStringGetTextDatum(id);
+
+	update_state(&query, &value, NULL, id);
 }
 
 void
