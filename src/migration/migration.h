@@ -389,6 +389,16 @@ extern void dbvc_refuse_in_script(void);
 /* Become the caller of a script, so that RESET ROLE cannot climb. */
 extern void dbvc_script_user(Oid *userid, int *sec_context);
 
+/* in worker_step.c */
+
+/*
+ * Execute a statement in the worker and look after what it leaves: the result
+ * is in run->error and run->statements.  resumed: an earlier run came as far
+ * as this statement; interrupted: and nobody knows how it ended.  Commits.
+ */
+extern void dbvc_step_in_worker(DbvcRun *run, int number, bool resumed,
+								bool interrupted);
+
 /* in steps.c */
 
 /* How many statements an earlier run in this direction has committed. */
