@@ -72,11 +72,18 @@ SELECT dbvc.migration_apply('a3');
 \set VERBOSITY default
 ROLLBACK;
 
--- inside BEGIN, any isolation level
+-- what others have applied since must be seen
 SELECT version FROM dbvc.migration_register('a3', 'CREATE TABLE ap_3 ()');
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT id, status FROM dbvc.migration_apply('a3');
-COMMIT;
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT id, status FROM dbvc.migration_apply('a3');
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT id, status FROM dbvc.migration_rollback('a2');
+ROLLBACK;
+SELECT id, status FROM dbvc.migration_apply('a3');
 -- constraints deferred by the caller fail with the caller
 CREATE TABLE ap_d (id int PRIMARY KEY, up int REFERENCES ap_d DEFERRABLE INITIALLY DEFERRED);
 SELECT id FROM dbvc.migration_register('d1', 'INSERT INTO ap_d VALUES (1, 2)');

@@ -57,7 +57,7 @@ SELECT version FROM dbvc.migration_register('n1', E'CREATE TABLE mig_7 ();\nSELE
 CALL dbvc.migrate();
 SELECT statements, error_sqlstate, error_statement, error_line, error_column FROM dbvc.migration_run WHERE id = 'n1' ORDER BY event_id DESC LIMIT 1;
 -- inside functions: the function's own context comes first
-CREATE FUNCTION mig_fail() RETURNS int LANGUAGE plpgsql AS $$BEGIN RETURN 1 / 0; END$$;
+CREATE FUNCTION mig_fail() RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE division_by_zero USING message = 'in a function'; END$$;
 SELECT version FROM dbvc.migration_register('n1', E'SELECT 1;\n SELECT mig_fail()');
 CALL dbvc.migrate();
 SELECT version FROM dbvc.migration_register('n1', E'DO $$ BEGIN PERFORM mig_fail(); EXCEPTION WHEN division_by_zero THEN NULL; END $$; CREATE TABLE mig_7 ()');
@@ -120,7 +120,64 @@ CALL dbvc.migrate();
 SELECT id, status FROM dbvc.migration_status WHERE id LIKE 'z_';
 CALL dbvc.migrate();
 
+-- one that registers itself anew while it runs: whatever it is told, what is applied stays the newest content
+SELECT id FROM dbvc.migration_register('z3', $$SELECT dbvc.migration_register('z3', 'SELECT 3')$$);
+DO $$BEGIN PERFORM dbvc.migration_apply('z3'); EXCEPTION WHEN OTHERS THEN NULL; END$$;
+SELECT id, version, applied_version FROM dbvc.migration_status WHERE id = 'z3' AND status = 'applied' AND version <> applied_version;
+DO $$BEGIN PERFORM dbvc.migration_register('z3', 'SELECT 3'); EXCEPTION WHEN OTHERS THEN NULL; END$$;
+CALL dbvc.migrate(target => 'z3');
+SELECT id, status FROM dbvc.migration_status WHERE id = 'z3';
+-- and others that meddle
+SELECT id FROM dbvc.migration_register('z4', $$SELECT dbvc.migration_apply('z4')$$);
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', $$SELECT dbvc.migration_rollback('z2')$$);
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', $$SELECT dbvc.migration_accept('z4', 'SELECT 1', reason => 'x')$$);
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', $$SELECT dbvc.migration_baseline('z4', 'x')$$);
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', $$SELECT dbvc.migration_reset('z4', 'x')$$);
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', $$SELECT dbvc.migration_state_rebuild()$$);
+\set VERBOSITY sqlstate
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', 'DROP EXTENSION dbvc');
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z4', 'DROP TABLE dbvc.change_event CASCADE');
+CALL dbvc.migrate();
+\set VERBOSITY default
+SELECT id, status FROM dbvc.migration_status WHERE id = 'z4';
+-- what it reads about itself: it is not applied yet
+SELECT version FROM dbvc.migration_register('z4', $$CREATE TABLE mig_9 AS SELECT id, status FROM dbvc.migration_status WHERE id = 'z4'; SELECT * FROM dbvc.migration_plan()$$);
+CALL dbvc.migrate();
+SELECT * FROM mig_9;
+-- several statements in one message are one transaction
+SELECT id FROM dbvc.migration_register('z5', 'SELECT 1');
+SELECT 1 \; CALL dbvc.migrate();
+-- in a procedure that may commit, and in a block that may not
+CREATE PROCEDURE mig_proc() LANGUAGE plpgsql AS $$BEGIN CALL dbvc.migrate(); COMMIT; END$$;
+CREATE PROCEDURE mig_proc_caught() LANGUAGE plpgsql AS $$BEGIN BEGIN CALL dbvc.migrate(); EXCEPTION WHEN OTHERS THEN RAISE NOTICE '%', SQLERRM; END; END$$;
+CREATE PROCEDURE mig_proc_set() LANGUAGE plpgsql SET work_mem = '4MB' AS $$BEGIN CALL dbvc.migrate(); END$$;
+CALL mig_proc_caught();
+CALL mig_proc_set();
+CALL mig_proc();
+-- a failure in there is recorded too, although the caller's error handling is not asked
+SELECT id FROM dbvc.migration_register('z6', 'SELECT 1/0');
+CALL mig_proc();
+SELECT id, status FROM dbvc.migration_run WHERE id = 'z6';
+SELECT DISTINCT ok FROM dbvc.migration_verify();
+-- a user's own event trigger sees what a script does
+CREATE FUNCTION mig_event() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE NOTICE '% by %', TG_TAG, current_user = session_user; IF TG_TAG = 'CREATE SEQUENCE' THEN RAISE EXCEPTION 'no sequences here'; END IF; END$$;
+CREATE EVENT TRIGGER regress_dbvc_event ON ddl_command_end EXECUTE FUNCTION mig_event();
+SELECT version FROM dbvc.migration_register('z6', E'CREATE TABLE mig_10 ();\nCREATE SEQUENCE mig_s;');
+CALL dbvc.migrate();
+SELECT version FROM dbvc.migration_register('z6', E'CREATE TABLE mig_10 ();');
+CALL dbvc.migrate();
+DROP EVENT TRIGGER regress_dbvc_event;
+
+DROP PROCEDURE mig_proc(), mig_proc_caught(), mig_proc_set();
+DROP FUNCTION mig_event();
 DROP FUNCTION mig_fail(), mig_late(), mig_call();
-DROP TABLE mig_1, mig_2, mig_4, mig_5, mig_6, mig_7;
+DROP TABLE mig_1, mig_2, mig_4, mig_5, mig_6, mig_7, mig_9, mig_10;
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;

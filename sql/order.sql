@@ -35,6 +35,14 @@ SELECT id FROM dbvc.migration_register('a', 'CREATE TABLE never ()');
 SELECT id FROM dbvc.migration_register('b', 'SELECT 1', requires => '{nowhere}');
 CALL dbvc.migrate();
 SELECT id FROM dbvc.migration_plan();
+-- who needs neither is not held up
+SELECT id FROM dbvc.migration_register('0', 'SELECT 1', 'SELECT 2');
+CALL dbvc.migrate(target => '0');
+CALL dbvc.rollback();
+SELECT status FROM dbvc.migration_apply('0');
+SELECT status FROM dbvc.migration_rollback('0');
+SELECT dbvc.migration_baseline('0', 'x');
+SELECT status FROM dbvc.migration_apply('b');
 -- the status view shows them all the same
 SELECT id, status, position FROM dbvc.migration_status ORDER BY position;
 SELECT version FROM dbvc.migration_register('b', 'SELECT 1', requires => '{d}');

@@ -163,6 +163,54 @@ RESET statement_timeout;
 SELECT version FROM dbvc.migration_register('u2', $$SET lock_timeout = '100ms'; SELECT 1$$);
 CALL dbvc.migrate();
 
+-- whatever a session has set, records are the same and hold
+SET bytea_output = 'escape';
+SET DateStyle = 'German, DMY';
+SET IntervalStyle = 'iso_8601';
+SET TimeZone = 'Pacific/Chatham';
+SET extra_float_digits = -15;
+SET quote_all_identifiers = on;
+SET xmloption = document;
+SET array_nulls = off;
+SET plan_cache_mode = force_generic_plan;
+SET enable_indexscan = off;
+SET enable_bitmapscan = off;
+SET row_security = off;
+SET default_transaction_deferrable = on;
+SET session_replication_role = replica;
+SET check_function_bodies = off;
+SET transform_null_equals = on;
+SET statement_timeout = '1min';
+SET default_tablespace = 'pg_default';
+SET default_table_access_method = 'heap';
+SET client_min_messages = warning;
+SELECT id, requires, dbvc.migration_checksum('SELECT 1', 'SELECT 2', 'SELECT true', requires => '{t1}') = checksum AS checksum
+FROM dbvc.migration_register('v1', 'SELECT 1', 'SELECT 2', 'SELECT true', requires => '{t1}', source => '\x00ff');
+CALL dbvc.migrate(dry_run => true);
+CALL dbvc.migrate();
+CALL dbvc.rollback();
+SELECT plan_hash FROM dbvc.migration_plan() LIMIT 1 \gset
+CALL dbvc.migrate(expect => :'plan_hash');
+SELECT status, duration < '1 hour' AS duration, applied_at > now() - interval '1 hour' AS applied_at FROM dbvc.migration_status WHERE id = 'v1';
+SELECT DISTINCT ok FROM dbvc.migration_verify('v1');
+SELECT document->>'checksum' ~ '^[0-9a-f]{64}$' AS checksum, document->>'createdAt' ~ '^\d{4}-\d\d-\d\dT.*Z$' AS time FROM dbvc.version_control WHERE id = 'v1';
+SELECT version FROM dbvc.migration_register('v1', 'SELECT 10');
+RESET ALL;
+SELECT DISTINCT ok FROM dbvc.migration_verify('v1');
+SELECT DISTINCT abs(extract(epoch FROM (document->>'createdAt')::timestamptz - now())) < 600 AS right_time FROM dbvc.version_control WHERE id = 'v1';
+-- a session that reads backslashes the old way (to 18)
+SELECT current_setting('server_version_num')::int < 190000 AS old_strings \gset
+SELECT id FROM dbvc.migration_register('v2', E'INSERT INTO sett.seen (what) VALUES (''a\\tb'')', verify_script => 'SELECT true');
+SET client_min_messages = error;
+\if :old_strings
+SET standard_conforming_strings = off;
+\endif
+CALL dbvc.migrate();
+SELECT DISTINCT ok FROM dbvc.migration_verify('v2');
+SELECT count(*) FROM dbvc.migration_plan();
+RESET ALL;
+SELECT what = CASE WHEN :'old_strings' THEN E'a\tb' ELSE E'a\\tb' END AS as_the_session_reads FROM sett.seen ORDER BY n DESC LIMIT 1;
+
 DROP SCHEMA trap CASCADE;
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;

@@ -183,6 +183,55 @@ SELECT id, status, applied_version, steps_done FROM dbvc.migration_status WHERE 
 -- notices of the worker come through
 SELECT id FROM dbvc.migration_register('g01', E'SELECT 1;\nDROP INDEX CONCURRENTLY IF EXISTS st_nowhere;');
 CALL dbvc.migrate(out_of_order => true);
+-- COPY data between steps; SET LOCAL for its step only
+SELECT id FROM dbvc.migration_register('g01a', E'COPY st_f FROM stdin;\n10\n11\n\\.\nCREATE INDEX CONCURRENTLY st_f_a ON st_f (a);\nSET LOCAL search_path = nowhere;\nSET LOCAL work_mem = ''7MB'';\nVACUUM public.st_f;\nCOPY st_f FROM stdin;\n12\n\\.\nDROP INDEX CONCURRENTLY st_f_a;\nINSERT INTO st_f SELECT 13 WHERE current_setting(''work_mem'') <> ''7MB'';');
+CALL dbvc.migrate();
+SELECT a FROM st_f ORDER BY a;
+-- more that cannot run in a transaction
+SELECT id FROM dbvc.migration_register('g01b', $$SET allow_in_place_tablespaces = on; CREATE TABLESPACE regress_dbvc_ts LOCATION ''; CREATE TABLE st_ts (a int) TABLESPACE regress_dbvc_ts; DROP TABLE st_ts; DROP TABLESPACE regress_dbvc_ts$$);
+CALL dbvc.migrate();
+SELECT id FROM dbvc.migration_register('g01c', $$REINDEX TABLE st_p; REINDEX TABLE CONCURRENTLY st_p; VACUUM FULL st_f; VACUUM (FREEZE, ANALYZE) st_f, st_e; CLUSTER; REINDEX (VERBOSE FALSE) SCHEMA "St x"$$);
+CALL dbvc.migrate();
+SET client_min_messages = error;
+SELECT id FROM dbvc.migration_register('g01d', $$SET client_min_messages = error; CREATE SUBSCRIPTION regress_dbvc_sub CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)$$, 'DROP SUBSCRIPTION regress_dbvc_sub');
+SELECT status FROM dbvc.migration_apply('g01d');
+CALL dbvc.rollback();
+RESET client_min_messages;
+SELECT direction, status FROM dbvc.migration_run WHERE id = 'g01d' ORDER BY event_id;
+SELECT count(*) FROM pg_subscription WHERE subname = 'regress_dbvc_sub';
+SELECT version FROM dbvc.migration_register('g01d', 'SELECT 1');
+CALL dbvc.migrate();
+-- the caller's own timeout ends the worker's statement too
+SELECT id FROM dbvc.migration_register('g01e', E'DO $$BEGIN PERFORM pg_sleep(60); END$$', transactional => false);
+SET statement_timeout = '500ms';
+CALL dbvc.migrate();
+RESET statement_timeout;
+SELECT id, status, statements, error_sqlstate FROM dbvc.migration_run WHERE id = 'g01e';
+SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'dbvc worker';
+-- unfinished steps, and somebody who says that it is done
+SELECT version FROM dbvc.migration_register('g01e', E'INSERT INTO st_f VALUES (20);\nVACUUM nowhere');
+CALL dbvc.migrate();
+SELECT id, status, steps_done FROM dbvc.migration_status WHERE id = 'g01e';
+SELECT version FROM dbvc.migration_accept('g01e', 'INSERT INTO st_f VALUES (20)', 'DELETE FROM st_f WHERE a = 20', reason => 'finished by hand');
+SELECT id, status, steps_done FROM dbvc.migration_status WHERE id = 'g01e';
+SELECT DISTINCT ok FROM dbvc.migration_verify('g01e');
+SELECT status FROM dbvc.migration_rollback('g01e');
+SELECT id, status, steps_done FROM dbvc.migration_status WHERE id = 'g01e';
+CALL dbvc.migrate();
+SELECT id FROM dbvc.migration_register('g01f', E'INSERT INTO st_f VALUES (21);\nVACUUM nowhere');
+CALL dbvc.migrate();
+SELECT dbvc.migration_baseline('g01f', 'finished by hand');
+SELECT id, status, steps_done FROM dbvc.migration_status WHERE id = 'g01f';
+SELECT DISTINCT ok FROM dbvc.migration_verify('g01f');
+-- up in steps, down in steps, and up again from the first one
+SELECT id FROM dbvc.migration_register('g01g', E'INSERT INTO st_f VALUES (30);\nVACUUM st_f;\nINSERT INTO st_f VALUES (31);', E'DELETE FROM st_f WHERE a = 30;\nVACUUM st_f;\nDELETE FROM st_f WHERE a = 31;');
+CALL dbvc.migrate();
+CALL dbvc.rollback();
+CALL dbvc.migrate();
+SELECT a FROM st_f WHERE a >= 30 ORDER BY a;
+-- an empty one
+SELECT id FROM dbvc.migration_register('g01h', '', transactional => false);
+CALL dbvc.migrate();
 -- in a transaction, in a function, in a script of its own it cannot be
 SELECT id FROM dbvc.migration_register('g02', 'VACUUM');
 BEGIN;
@@ -190,25 +239,35 @@ SELECT dbvc.migration_apply('g02');
 ROLLBACK;
 -- the worker does what the caller may, not more
 CREATE ROLE regress_dbvc_low LOGIN;
+CREATE ROLE regress_dbvc_high NOLOGIN;
+GRANT regress_dbvc_high TO regress_dbvc_low;
+CREATE SCHEMA st_high AUTHORIZATION regress_dbvc_high;
 GRANT USAGE ON SCHEMA dbvc TO regress_dbvc_low;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA dbvc TO regress_dbvc_low;
 SELECT version FROM dbvc.migration_register('g02', 'CREATE INDEX CONCURRENTLY st_low ON st (a)');
 \c - regress_dbvc_low
 CALL dbvc.migrate();
+-- but what it may by SET ROLE in the script it may
+SELECT id FROM dbvc.migration_register('g02', E'SET ROLE regress_dbvc_high;\nSET search_path = st_high;\nCREATE TABLE t (a int);\nCREATE INDEX CONCURRENTLY t_a ON t (a);\nRESET ROLE;');
+CALL dbvc.migrate();
+SELECT tableowner FROM pg_tables WHERE schemaname = 'st_high';
+SELECT id FROM dbvc.migration_register('g03', 'SELECT 1');
+CALL dbvc.migrate();
 \c - :admin
 \pset null '(null)'
-SELECT version FROM dbvc.migration_register('g02', $$ALTER SYSTEM SET application_name = 'low'$$);
+SELECT id FROM dbvc.migration_register('g04', $$ALTER SYSTEM SET application_name = 'low'$$);
 SET ROLE regress_dbvc_low;
 CALL dbvc.migrate();
 RESET ROLE;
-SELECT id, status, role, session_username = session_user AS session_username, error_sqlstate FROM dbvc.migration_run WHERE id = 'g02' ORDER BY event_id;
-SELECT version FROM dbvc.migration_register('g02', 'SELECT 1');
+SELECT id, status, role, session_username = session_user AS session_username, error_sqlstate FROM dbvc.migration_run WHERE id IN ('g02', 'g04') ORDER BY event_id;
+SELECT version FROM dbvc.migration_register('g04', 'SELECT 1');
 CALL dbvc.migrate();
 SELECT id, "check", ok FROM dbvc.migration_verify() WHERE NOT ok;
 
 DROP TABLE st, st_p, st_p1, st_p2, st_d, st_e, st_f, st_fk CASCADE;
 DROP SCHEMA "St x" CASCADE;
+DROP SCHEMA st_high CASCADE;
 DROP PROCEDURE st_commit();
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;
-DROP ROLE regress_dbvc_low;
+DROP ROLE regress_dbvc_low, regress_dbvc_high;
