@@ -131,7 +131,7 @@ sub interrupted
 	ok($job->{ok}, "$what: the next run succeeds") or diag $job->{err};
 	like($job->{err}, $opt{built_by_hand} ? qr/index public.${id}_idx is there and valid/
 		: qr/dropped index public.${id}_idx, which an earlier run of "${id}" left invalid/, "$what: and says what it found");
-	is_sql($node, sprintf($events, $id), 'started 0, step_completed 2, started 2, step_completed 3, '
+	is_sql($node, sprintf($events, $id), 'started 0, step_completed 2, interrupted 2, started 2, step_completed 3, '
 		. 'step_completed 4, step_completed 5, completed 5', "$what: it resumed at the third statement");
 	is_sql($node, qq{SELECT string_agg(status, ', ' ORDER BY event_id) FROM dbvc.migration_run WHERE id = '$id'},
 		'interrupted, applied', "$what: both runs stay on record");

@@ -67,7 +67,7 @@ is_sql($node, q{SELECT string_agg(what, ', '), to_regclass('a1_idx') IS NOT NULL
 $node->safe_psql('postgres', q{
 	CREATE ROLE op LOGIN; CREATE ROLE app NOLOGIN; CREATE ROLE op_app LOGIN IN ROLE op, app;
 	GRANT USAGE ON SCHEMA dbvc TO op, app;
-	GRANT EXECUTE ON PROCEDURE dbvc.migrate(text, boolean, boolean, text) TO op, app;
+	GRANT EXECUTE ON PROCEDURE dbvc.migrate TO op, app;
 	CREATE SCHEMA s AUTHORIZATION op; CREATE SCHEMA sapp AUTHORIZATION app;
 	CREATE TABLE s.mine (a int); ALTER TABLE s.mine OWNER TO op; INSERT INTO s.mine VALUES (1);
 	CREATE TABLE sapp.of_app (a int); ALTER TABLE sapp.of_app OWNER TO app;

@@ -16,16 +16,16 @@ $node->safe_psql('postgres', q{
 	GRANT CREATE, TEMPORARY ON DATABASE postgres TO stranger, operator;
 	GRANT CREATE ON SCHEMA public TO stranger, operator;
 	GRANT USAGE ON SCHEMA dbvc TO visitor, author, operator, reader, auditor;
-	GRANT EXECUTE ON FUNCTION dbvc.migration_register(text, text, text, text, text, text, text[], text[], text, boolean, bytea)
+	GRANT EXECUTE ON FUNCTION dbvc.migration_register
 		TO author, operator;
-	GRANT EXECUTE ON FUNCTION dbvc.migration_apply(text, boolean), dbvc.migration_rollback(text, boolean), dbvc.migration_verify(text),
-		dbvc.migration_plan(text, boolean), dbvc.migration_order(), dbvc.migration_baseline(text, text), dbvc.migration_reset(text, text),
-		dbvc.migration_accept(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text) TO operator;
-	GRANT EXECUTE ON PROCEDURE dbvc.migrate(text, boolean, boolean, text), dbvc.rollback(text, integer, boolean) TO operator;
+	GRANT EXECUTE ON FUNCTION dbvc.migration_apply, dbvc.migration_rollback, dbvc.migration_verify,
+		dbvc.migration_plan, dbvc.migration_order, dbvc.migration_baseline, dbvc.migration_reset,
+		dbvc.migration_accept TO operator;
+	GRANT EXECUTE ON PROCEDURE dbvc.migrate, dbvc.rollback TO operator;
 	GRANT SELECT ON dbvc.migration_status, dbvc.migration_run TO operator, reader;
-	GRANT EXECUTE ON FUNCTION dbvc.migration_order() TO reader;
+	GRANT EXECUTE ON FUNCTION dbvc.migration_order TO reader;
 	GRANT SELECT ON ALL TABLES IN SCHEMA dbvc TO auditor;
-	GRANT EXECUTE ON FUNCTION dbvc.migration_order(), dbvc.migration_verify(text) TO auditor;
+	GRANT EXECUTE ON FUNCTION dbvc.migration_order, dbvc.migration_verify TO auditor;
 	CREATE TABLE ran (what text, who text DEFAULT current_user, session_who text DEFAULT session_user);
 	GRANT INSERT, SELECT ON ran TO PUBLIC;
 	CREATE TABLE secret (a int);
