@@ -4,6 +4,7 @@
  */
 #include "canon/canon.h"
 
+#include "common/int.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 #include "utils/timestamp.h"
@@ -180,7 +181,13 @@ dbvc_canon_read_int(const char *value, Size len)
 TimestampTz
 dbvc_canon_read_time(const char *value, Size len)
 {
-	return dbvc_canon_read_int(value, len) - UNIX_EPOCH_USEC;
+	TimestampTz time;
+
+	if (pg_sub_s64_overflow(dbvc_canon_read_int(value, len), UNIX_EPOCH_USEC,
+							&time) ||
+		!IS_VALID_TIMESTAMP(time))
+		damaged();
+	return time;
 }
 
 char *

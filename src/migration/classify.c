@@ -225,18 +225,41 @@ refuse_own_removal(DropStmt *stmt)
 	}
 }
 
-/* SELECT set_config(...), as pg_dump writes it, is a SET in disguise. */
+/* true and false, which the grammar of 15 casts from text. */
+static bool
+is_boolean_constant(Node *node)
+{
+	return IsA(node, TypeCast) && IsA(((TypeCast *) node)->arg, A_Const);
+}
+
+/*
+ * SELECT pg_catalog.set_config(...) of constants, as pg_dump writes it, is a
+ * SET in disguise.  Nothing else may be: it is executed again for later steps.
+ */
 static bool
 calls_set_config(SelectStmt *stmt)
 {
-	Node *value;
+	FuncCall *call;
+	ListCell *lc;
 
-	if (list_length(stmt->targetList) != 1 || stmt->fromClause != NIL)
+	if (list_length(stmt->targetList) != 1 || stmt->fromClause != NIL ||
+		stmt->whereClause != NULL || stmt->withClause != NULL ||
+		stmt->sortClause != NIL || stmt->limitCount != NULL ||
+		stmt->limitOffset != NULL || stmt->intoClause != NULL)
 		return false;
-	value = linitial_node(ResTarget, stmt->targetList)->val;
-	return value != NULL && IsA(value, FuncCall) &&
-		   strcmp(strVal(llast(((FuncCall *) value)->funcname)),
-				  "set_config") == 0;
+	call = (FuncCall *) linitial_node(ResTarget, stmt->targetList)->val;
+	if (call == NULL || !IsA(call, FuncCall) ||
+		list_length(call->funcname) != 2 ||
+		strcmp(strVal(linitial(call->funcname)), "pg_catalog") != 0 ||
+		strcmp(strVal(lsecond(call->funcname)), "set_config") != 0 ||
+		list_length(call->args) != 3)
+		return false;
+	foreach (lc, call->args)
+	{
+		if (!IsA(lfirst(lc), A_Const) && !is_boolean_constant(lfirst(lc)))
+			return false;
+	}
+	return true;
 }
 
 void

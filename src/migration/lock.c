@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "tcop/utility.h"
 #include "utils/snapmgr.h"
 
 #define RUN_LOCK_SUBID 1
@@ -30,6 +31,7 @@ dbvc_run_lock(Oid extension, bool session, bool wait)
 {
 	LOCKTAG tag;
 
+	PreventCommandIfReadOnly("a run of migrations");
 	/* what is read under the lock must be what is committed by then */
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,

@@ -56,7 +56,7 @@ COMMENT ON TYPE migration_check IS 'one answer of migration_verify()';
 CREATE FUNCTION migration_verify(id text DEFAULT NULL, scripts boolean DEFAULT true) RETURNS SETOF migration_check
 AS 'MODULE_PATHNAME', 'dbvc_migration_verify' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION migration_verify(text, boolean) IS
-'recompute hashes and checksums of one migration or of all, and, with the caller''s rights, run verify scripts in a rolled-back subtransaction';
+'recompute hashes and checksums of one migration or of all, and run verify scripts, each as the role that applied the migration, in a rolled-back subtransaction';
 
 CREATE PROCEDURE migrate(target text DEFAULT NULL, dry_run boolean DEFAULT false, out_of_order boolean DEFAULT false,
 	expect text DEFAULT NULL)

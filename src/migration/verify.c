@@ -4,8 +4,8 @@
  *
  * Checks of a migration: every event's body against its leaf hash, every text
  * against its commitment, every version's checksum recomputed, the state row
- * against the events, and the verify script, run as the caller in a
- * subtransaction that is rolled back.
+ * against the events, and the verify script, run in a subtransaction that is
+ * rolled back.
  */
 #include "migration/migration.h"
 
@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -41,104 +42,112 @@ put_row(Verifier *verifier, const char *id, const char *check, bool ok,
 						 verifier->result->setDesc, values, nulls);
 }
 
-/* Bodies against leaf hashes, and texts against commitments. */
-static void
-verify_events(Verifier *verifier, const char *id)
+/* What is wrong with a migration, by one of the checks. */
+typedef struct Problem
 {
-	static DbvcQuery query = {
-		"SELECT string_agg(bad.what, ', ' ORDER BY bad.what), "
-		"(SELECT count(*) FROM dbvc.change_event WHERE migration_id = $1) "
-		"FROM (SELECT 'event ' || e.id AS what FROM dbvc.change_event e "
-		"WHERE e.migration_id = $1 AND (dbvc.event_leaf_hash(e.body) IS "
-		"DISTINCT FROM e.leaf_hash OR dbvc.event_bigint(e.body, 'id') IS "
-		"DISTINCT FROM e.id OR dbvc.event_bigint(e.body, 'inc') IS DISTINCT "
-		"FROM e.inc OR dbvc.event_bigint(e.body, 'xid')::text IS DISTINCT "
-		"FROM e.xid::text) "
-		"UNION ALL SELECT 'text ' || t.field || ' of event ' || t.event_id "
-		"FROM dbvc.change_event e JOIN dbvc.change_event_text t "
-		"ON t.event_id = e.id WHERE e.migration_id = $1 AND "
-		"dbvc.event_bytea(e.body, t.field) IS DISTINCT FROM "
-		"sha256(t.salt || convert_to(t.content, 'UTF8')) "
-		"UNION ALL SELECT 'missing text ' || f || ' of event ' || e.id "
-		"FROM dbvc.change_event e CROSS JOIN unnest(ARRAY['up_script', "
-		"'down_script', 'verify_script', 'description', 'reason', "
-		"'error_message', 'error_detail', 'error_hint', 'error_context']) f "
-		"WHERE e.migration_id = $1 AND dbvc.event_bytea(e.body, f) IS NOT "
-		"NULL "
-		"AND NOT EXISTS (SELECT 1 FROM dbvc.change_event_text t "
-		"WHERE t.event_id = e.id AND t.field = f)) bad",
-		1,
-		{TEXTOID}};
-	Datum value = CStringGetTextDatum(id);
-	char *bad;
-	int64 count;
+	char *id;
+	char *detail;
+} Problem;
 
-	(void) dbvc_query_run(&query, &value, NULL, false, 1);
-	bad = dbvc_row_text(0, 1);
-	count = dbvc_row_int64(0, 2, 0);
+/*
+ * Problems a query finds, as (id, detail) rows; $1 is one id or NULL for all.
+ * Whole sets, not one query a migration: there may be ten thousand.
+ */
+static List *
+find_problems(DbvcQuery *query, const char *only)
+{
+	Datum value = only ? CStringGetTextDatum(only) : (Datum) 0;
+	uint64 rows = dbvc_query_run(query, &value, only ? " " : "n", false, 0);
+	List *problems = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+	{
+		Problem *problem = palloc(sizeof(Problem));
+
+		problem->id = dbvc_row_text(row, 1);
+		problem->detail = dbvc_row_text(row, 2);
+		problems = lappend(problems, problem);
+	}
 	SPI_freetuptable(SPI_tuptable);
-	put_row(verifier, id, "events", bad == NULL,
-			bad ? psprintf("does not match its hash: %s", bad)
-				: psprintf("%lld", (long long) count));
+	return problems;
 }
 
 static void
-verify_checksum(Verifier *verifier, const char *id)
+put_check(Verifier *verifier, const char *id, const char *check,
+		  const List *problems, const char *prefix, const char *if_fine)
 {
-	static DbvcQuery query = {
-		"SELECT string_agg('version ' || v.version, ', ' ORDER BY v.version) "
-		"FILTER (WHERE v.up_script IS NOT NULL AND "
-		"dbvc.migration_checksum(v.up_script, v.down_script, "
-		"v.verify_script, v.kind, v.transactional, v.requires) "
-		"IS DISTINCT FROM v.checksum), "
-		"encode((array_agg(v.checksum ORDER BY v.version DESC))[1], 'hex') "
-		"FROM dbvc.migration_version v WHERE v.id = $1",
-		1,
-		{TEXTOID}};
-	Datum value = CStringGetTextDatum(id);
-	char *bad;
-	char *newest;
+	StringInfoData detail;
+	ListCell *lc;
 
-	(void) dbvc_query_run(&query, &value, NULL, false, 1);
-	bad = dbvc_row_text(0, 1);
-	newest = dbvc_row_text(0, 2);
-	SPI_freetuptable(SPI_tuptable);
-	put_row(verifier, id, "checksum", bad == NULL,
-			bad ? psprintf("recomputed checksum differs: %s", bad) : newest);
+	initStringInfo(&detail);
+	foreach (lc, problems)
+	{
+		const Problem *problem = lfirst(lc);
+
+		if (strcmp(problem->id, id) == 0)
+			appendStringInfo(&detail, "%s%s", detail.len > 0 ? ", " : prefix,
+							 problem->detail);
+	}
+	if (detail.len > 0)
+		put_row(verifier, id, check, false, detail.data);
+	else
+		put_row(verifier, id, check, true, if_fine);
 }
 
-static void
-verify_state(Verifier *verifier, const char *id)
-{
+/* Bodies against leaf hashes, texts against commitments, texts that miss. */
+static DbvcQuery bad_events = {
+	"SELECT e.migration_id, 'event ' || e.id FROM dbvc.change_event e "
+	"WHERE e.migration_id IS NOT NULL AND ($1 IS NULL OR e.migration_id = $1) "
+	"AND (dbvc.event_leaf_hash(e.body) IS DISTINCT FROM e.leaf_hash "
+	"OR dbvc.event_bigint(e.body, 'id') IS DISTINCT FROM e.id "
+	"OR dbvc.event_bigint(e.body, 'inc') IS DISTINCT FROM e.inc "
+	"OR dbvc.event_bigint(e.body, 'xid')::text IS DISTINCT FROM e.xid::text) "
+	"UNION ALL SELECT e.migration_id, 'text ' || t.field || ' of event ' || "
+	"t.event_id FROM dbvc.change_event_text t JOIN dbvc.change_event e "
+	"ON e.id = t.event_id WHERE ($1 IS NULL OR e.migration_id = $1) "
+	"AND dbvc.event_bytea(e.body, t.field) IS DISTINCT FROM "
+	"sha256(t.salt || convert_to(t.content, 'UTF8')) "
+	"UNION ALL SELECT e.migration_id, 'missing text ' || f || ' of event ' || "
+	"e.id FROM dbvc.change_event e CROSS JOIN unnest(ARRAY['up_script', "
+	"'down_script', 'verify_script', 'description', 'reason', "
+	"'error_message', 'error_detail', 'error_hint', 'error_context']) f "
+	"WHERE ($1 IS NULL OR e.migration_id = $1) "
+	"AND dbvc.event_bytea(e.body, f) IS NOT NULL AND NOT EXISTS "
+	"(SELECT 1 FROM dbvc.change_event_text t WHERE t.event_id = e.id "
+	"AND t.field = f) ORDER BY 1, 2",
+	1,
+	{TEXTOID}};
+
+static DbvcQuery bad_checksums = {
+	"SELECT v.id, 'version ' || v.version FROM dbvc.migration_version v "
+	"WHERE ($1 IS NULL OR v.id = $1) AND v.up_script IS NOT NULL AND "
+	"dbvc.migration_checksum(v.up_script, v.down_script, v.verify_script, "
+	"v.kind, v.transactional, v.requires) IS DISTINCT FROM v.checksum "
+	"ORDER BY v.id, v.version",
+	1,
+	{TEXTOID}};
+
 #define STATE_COLUMNS \
 	"id, version, version_event, checksum, kind, requires, environments, " \
 	"applied_version, applied_version_event, applied_event, " \
 	"applied_checksum, outcome, run_event, steps_direction, steps_done, " \
 	"steps_hash"
-	static DbvcQuery query = {
-		"SELECT NOT EXISTS (SELECT 1 FROM (SELECT " STATE_COLUMNS
-		" FROM dbvc.migration_state WHERE id = $1) s "
-		"FULL JOIN (SELECT " STATE_COLUMNS
-		" FROM dbvc.migration_state_derived WHERE id = $1) d "
-		"ON s.id = d.id WHERE row(s.*) IS DISTINCT FROM row(d.*))",
-		1,
-		{TEXTOID}};
-	Datum value = CStringGetTextDatum(id);
-	bool same;
 
-	(void) dbvc_query_run(&query, &value, NULL, false, 1);
-	same = dbvc_row_bool(0, 1, false);
-	SPI_freetuptable(SPI_tuptable);
-	put_row(verifier, id, "state", same,
-			same ? NULL
-				 : "differs from the events; see "
-				   "dbvc.migration_state_rebuild()");
-}
+static DbvcQuery bad_states = {
+	"SELECT COALESCE(s.id, d.id), 'differs from the events; see "
+	"dbvc.migration_state_rebuild()' FROM (SELECT " STATE_COLUMNS
+	" FROM dbvc.migration_state WHERE $1 IS NULL OR id = $1) s "
+	"FULL JOIN (SELECT " STATE_COLUMNS
+	" FROM dbvc.migration_state_derived WHERE $1 IS NULL OR id = $1) d "
+	"ON s.id = d.id WHERE row(s.*) IS DISTINCT FROM row(d.*)",
+	1,
+	{TEXTOID}};
 
 typedef struct VerifyScript
 {
 	const char *id;
 	const char *text;
+	Oid role; /* run it as */
 	bool truth;
 } VerifyScript;
 
@@ -156,15 +165,18 @@ execute_verify_script(void *arg)
 						errmsg("verify script holds a statement that cannot "
 							   "run in a transaction")));
 	dbvc_script_user(&userid, &sec_context);
+	if (work->role != userid)
+		SetUserIdAndSecContext(work->role,
+							   sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	dbvc_script_execute(script, 0, script->count, NULL, NULL, &work->truth);
 	SetUserIdAndSecContext(userid, sec_context);
 }
 
-/* Run the verify script as the caller; NULL or what is wrong. */
+/* Run a verify script; NULL or what is wrong. */
 static char *
-run_verify_script(DbvcState *state, const char *text)
+run_verify_script(const char *id, const char *text, Oid role)
 {
-	VerifyScript work = {state->id, text, true};
+	VerifyScript work = {id, text, role, true};
 	int guc_level = NewGUCNestLevel();
 	bool outer = dbvc_script_enter();
 	ErrorData *error =
@@ -181,47 +193,84 @@ run_verify_script(DbvcState *state, const char *text)
 	return work.truth ? NULL : pstrdup("a statement returned false");
 }
 
-typedef struct ReadContent
+typedef struct Applied
 {
+	const char *id;
 	DbvcState *state;
 	DbvcContent *content;
-} ReadContent;
+	char *role; /* who applied it */
+} Applied;
 
 static void
-read_content(void *arg)
+read_applied(void *arg)
 {
-	ReadContent *work = arg;
+	static DbvcQuery query = {"SELECT dbvc.event_text(e.body, 'role') "
+							  "FROM dbvc.change_event e WHERE e.id = $1",
+							  1,
+							  {INT8OID}};
+	Applied *applied = arg;
+	Datum value;
 
-	work->content =
-		dbvc_state_content(work->state, work->state->applied_version_event);
+	applied->state = dbvc_state_read(applied->id, false);
+	if (applied->state == NULL || applied->state->applied_version == 0)
+		return;
+	applied->content =
+		dbvc_state_content(applied->state,
+						   applied->state->applied_version_event);
+	value = Int64GetDatum(applied->state->applied_event);
+	if (dbvc_query_run(&query, &value, NULL, false, 1) == 1)
+		applied->role = dbvc_row_text(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * A verify script runs as the role that applied the migration, which has
+ * answered for it: a superuser who verifies must not lend it more rights.
+ */
+static Oid
+role_to_verify_as(const Applied *applied)
+{
+	Oid role = applied->role ? get_role_oid(applied->role, true) : InvalidOid;
+
+	if (OidIsValid(role) && is_member_of_role(GetUserId(), role))
+		return role;
+	return InvalidOid;
 }
 
 static void
-verify_script(Verifier *verifier, DbvcState *state)
+verify_script(Verifier *verifier, const char *id)
 {
-	ReadContent work = {.state = state};
+	Applied applied = {.id = id};
 	DbvcOwnerScope owner;
-	DbvcContent *content;
 	DbvcEvent *event;
 	ErrorData *error;
+	DbvcState *state;
 	char *failure;
+	Oid role;
 
-	if (state->applied_version == 0)
-		return;
 	dbvc_owner_enter(&owner);
-	error = dbvc_subtransaction(read_content, &work, true);
+	error = dbvc_subtransaction(read_applied, &applied, true);
 	dbvc_owner_leave(&owner);
 	if (error != NULL)
 	{
-		put_row(verifier, state->id, "verify script", false,
+		put_row(verifier, id, "verify script", false,
 				psprintf("not run: %s", error->message));
 		return;
 	}
-	content = work.content;
-	if (content->verify == NULL)
+	if (applied.content == NULL || applied.content->verify == NULL)
 		return;
-	failure = run_verify_script(state, content->verify);
-	put_row(verifier, state->id, "verify script", failure == NULL, failure);
+	state = applied.state;
+	role = role_to_verify_as(&applied);
+	if (!OidIsValid(role))
+	{
+		put_row(verifier, id, "verify script", false,
+				psprintf("not run: \"%s\" applied the migration, and you are "
+						 "not a member of that role",
+						 applied.role ? applied.role : ""));
+		return;
+	}
+	failure = run_verify_script(id, applied.content->verify, role);
+	put_row(verifier, id, "verify script", failure == NULL, failure);
 
 	dbvc_owner_enter(&owner);
 	event = dbvc_event_begin("verified", verifier->role);
@@ -239,33 +288,57 @@ verify_script(Verifier *verifier, DbvcState *state)
 	dbvc_owner_leave(&owner);
 }
 
-static int
-by_name(const ListCell *a, const ListCell *b)
+/*
+ * What there is to verify: ids of the state or of the events (what is gone
+ * from one must show), how many events each has, and its newest checksum.
+ */
+typedef struct Subject
 {
-	return dbvc_natural_compare(lfirst(a), lfirst(b));
+	char *id;
+	char *events;
+	char *checksum;
+} Subject;
+
+static int
+by_natural_order(const ListCell *a, const ListCell *b)
+{
+	return dbvc_natural_compare(((Subject *) lfirst(a))->id,
+								((Subject *) lfirst(b))->id);
 }
 
-/* Ids in the state or in the events: what is gone from one must show. */
 static List *
-ids_to_verify(const char *only)
+read_subjects(const char *only)
 {
 	static DbvcQuery query = {
-		"SELECT id FROM dbvc.migration_state WHERE $1 IS NULL OR id = $1 "
-		"UNION SELECT migration_id FROM dbvc.change_event WHERE "
-		"migration_id IS NOT NULL AND ($1 IS NULL OR migration_id = $1)",
+		"SELECT i.id, (SELECT count(*)::text FROM dbvc.change_event e "
+		"WHERE e.migration_id = i.id), (SELECT "
+		"encode(dbvc.event_bytea(e.body, 'checksum'), 'hex') "
+		"FROM dbvc.change_event e WHERE e.migration_id = i.id "
+		"AND e.event_type IN ('registered', 'accepted') "
+		"ORDER BY e.id DESC LIMIT 1) "
+		"FROM (SELECT id FROM dbvc.migration_state UNION "
+		"SELECT migration_id FROM dbvc.change_event "
+		"WHERE migration_id IS NOT NULL) i WHERE $1 IS NULL OR i.id = $1",
 		1,
 		{TEXTOID}};
 	Datum value = only ? CStringGetTextDatum(only) : (Datum) 0;
 	uint64 rows = dbvc_query_run(&query, &value, only ? " " : "n", false, 0);
-	List *ids = NIL;
+	List *subjects = NIL;
 
 	for (uint64 row = 0; row < rows; row++)
-		ids = lappend(ids, dbvc_row_text(row, 1));
+	{
+		Subject *subject = palloc(sizeof(Subject));
+
+		subject->id = dbvc_row_text(row, 1);
+		subject->events = dbvc_row_text(row, 2);
+		subject->checksum = dbvc_row_text(row, 3);
+		subjects = lappend(subjects, subject);
+	}
 	SPI_freetuptable(SPI_tuptable);
-	if (ids == NIL && only != NULL)
+	if (subjects == NIL && only != NULL)
 		dbvc_unknown_migration(only);
-	list_sort(ids, by_name);
-	return ids;
+	list_sort(subjects, by_natural_order);
+	return subjects;
 }
 
 PG_FUNCTION_INFO_V1(dbvc_migration_verify);
@@ -277,7 +350,10 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 		PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bool scripts = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
 	DbvcOwnerScope owner;
-	List *ids;
+	List *subjects;
+	List *events;
+	List *checksums;
+	List *states;
 	ListCell *lc;
 
 	dbvc_refuse_in_script();
@@ -285,22 +361,23 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	verifier.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();
 	dbvc_owner_enter(&owner);
-	ids = ids_to_verify(only);
+	subjects = read_subjects(only);
+	events = find_problems(&bad_events, only);
+	checksums = find_problems(&bad_checksums, only);
+	states = find_problems(&bad_states, only);
 	dbvc_owner_leave(&owner);
-	foreach (lc, ids)
+	foreach (lc, subjects)
 	{
-		const char *id = lfirst(lc);
-		DbvcState *state;
+		const Subject *subject = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		dbvc_owner_enter(&owner);
-		verify_events(&verifier, id);
-		verify_checksum(&verifier, id);
-		verify_state(&verifier, id);
-		state = dbvc_state_read(id, false);
-		dbvc_owner_leave(&owner);
-		if (state != NULL && scripts)
-			verify_script(&verifier, state);
+		put_check(&verifier, subject->id, "events", events,
+				  "does not match its hash: ", subject->events);
+		put_check(&verifier, subject->id, "checksum", checksums,
+				  "recomputed checksum differs: ", subject->checksum);
+		put_check(&verifier, subject->id, "state", states, "", NULL);
+		if (scripts)
+			verify_script(&verifier, subject->id);
 	}
 	SPI_finish();
 	return (Datum) 0;

@@ -318,7 +318,8 @@ dbvc_toplevel_execute(DbvcScript *script, int number, const char *sql)
 
 	top.of_script = sql == NULL;
 	top.sql = sql ? sql : dbvc_statement_text(script, number);
-	error = dbvc_subtransaction(prepare, &top, true);
+	/* keeps nothing: what a replayed setting did besides is not committed */
+	error = dbvc_subtransaction(prepare, &top, false);
 	SPI_commit();
 	if (error == NULL)
 	{
@@ -326,6 +327,9 @@ dbvc_toplevel_execute(DbvcScript *script, int number, const char *sql)
 		error = dbvc_subtransaction(run_worker, &top, true);
 		pgstat_report_activity(STATE_RUNNING, debug_query_string);
 	}
+	script->error_statement = error ? script->error_statement : 0;
+	script->error_line = error ? script->error_line : 0;
+	script->error_column = error ? script->error_column : 0;
 	/* what the worker did to the catalogs counts from here on */
 	AcceptInvalidationMessages();
 	if (top.segment != NULL)

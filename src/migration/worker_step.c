@@ -172,7 +172,9 @@ clean_up_indexes(DbvcRun *run, int number, bool was_there, const List *before)
 	foreach (lc, invalid_indexes())
 	{
 		char *name = lfirst(lc);
-		const char *what = "is invalid now; drop it by hand";
+		const char *what =
+			"is invalid now; unless another session is building "
+			"it, drop it by hand";
 
 		if (dbvc_is_among(name, before))
 			continue;
