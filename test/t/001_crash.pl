@@ -163,7 +163,14 @@ ok(!finish($leader), 'server killed: the session is gone');
 finish($blocker);
 interrupted('b3', 'server killed', built_by_hand => 1);
 
-($leader, $blocker) = start_build('b4');
+($leader, $blocker) = start_build('b5');
+$node->stop('fast');
+$node->start;
+ok(!finish($leader), 'server stopped: neither leader nor worker keeps it from that');
+finish($blocker);
+interrupted('b5', 'server stopped');
+
+($leader, $blocker) = start_build('b6');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 	WHERE application_name = 'leader' AND backend_type = 'client backend'});
 ok(!finish($leader), 'leader terminated: the session is gone');
@@ -171,7 +178,7 @@ like($leader->{err}, qr/57P01/, 'leader terminated: by an administrator');
 wait_for($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'dbvc worker'});
 pass('leader terminated: the worker ends as well, though its build still had to wait');
 end_blocker($blocker);
-interrupted('b4', 'leader terminated');
+interrupted('b6', 'leader terminated');
 
 # ---- ends that can be recorded ----
 

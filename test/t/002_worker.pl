@@ -121,6 +121,11 @@ else
 	is(error_of($node, 'SET ROLE app', 'CALL dbvc.migrate()'), '', '... which works');
 }
 
+$node->safe_psql('postgres', 'ALTER ROLE op CONNECTION LIMIT 1');
+dbvc_register($node, 'b5', 'DROP INDEX CONCURRENTLY s.b1_idx');
+is(migrate({ user => 'op' }), '', 'the worker does not count as a connection');
+$node->safe_psql('postgres', 'ALTER ROLE op CONNECTION LIMIT -1');
+
 # ---- with which settings ----
 
 $node->safe_psql('postgres', q{

@@ -8,6 +8,7 @@ use Dbvc;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+
 my $node = dbvc_node('old', 'autovacuum = off');
 my $dir = $PostgreSQL::Test::Utils::tmp_check;
 
@@ -133,6 +134,25 @@ $node->command_ok([ 'pg_restore', '-e', '-d', 'copied', "$dir/dump" ], 'pg_resto
 goes_on($node, 'copied', 'another database of the same cluster', $history, 1);
 $node->safe_psql('postgres', 'CREATE DATABASE template TEMPLATE postgres');
 goes_on($node, 'template', 'CREATE DATABASE TEMPLATE', $history, 1);
+
+# ---- from one encoding to another: hashes are over UTF-8 ----
+
+$node->safe_psql('postgres', q{CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'});
+is(error_of($node, { db => 'latin1' }, q{SET client_encoding = 'UTF8'}, 'CREATE EXTENSION dbvc', q{SELECT FROM dbvc.migration_register('l1', 'CREATE TABLE "größe" (a text DEFAULT ''ä;'')',
+	'DROP TABLE "größe"', 'SELECT count(*) = 0 FROM "größe"', 'Größe', 'Åse', source => 'x')}, 'CALL dbvc.migrate()',
+	q{SELECT FROM dbvc.migration_register('l2', E'-- ü\nCOPY "größe" FROM stdin;\nö\n\\\\.\n')}), '', 'a history in LATIN1');
+is($node->safe_psql('latin1', 'SELECT count(*) FROM dbvc.migration_verify() WHERE NOT ok'), '0', '... holds');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/latin1.dump", 'latin1' ], '... is dumped');
+$node->safe_psql('postgres', q{CREATE DATABASE from_latin1 TEMPLATE template0 ENCODING 'UTF8'});
+$node->command_ok([ 'pg_restore', '-e', '-d', 'from_latin1', "$dir/latin1.dump" ], '... and restored in UTF-8');
+my $checksums = q{SELECT encode(checksum, 'hex') FROM dbvc.migration_version ORDER BY id};
+is($node->safe_psql('from_latin1', $checksums), $node->safe_psql('latin1', $checksums), '... with its checksums');
+is($node->safe_psql('from_latin1', 'SELECT id, "check", detail FROM dbvc.migration_verify() WHERE NOT ok'), '', '... and holds');
+is(error_of($node, { db => 'from_latin1' }, 'CALL dbvc.migrate()', 'CALL dbvc.rollback(steps => 1)') =~ s/^NOTICE.*\n|^LOCATION.*\n//gmr =~ /VC008/ ? 'no down script' : 'something else',
+	'no down script', '... and goes on');
+is($node->safe_psql('from_latin1', 'SELECT * FROM "größe"'), 'ö', '... with the right characters');
+is($node->safe_psql('from_latin1', q{SELECT encode(dbvc.migration_checksum('-- ü'), 'hex')}),
+	run_sql($node, { db => 'latin1' }, q{SET client_encoding = 'UTF8'}, q{SELECT encode(dbvc.migration_checksum('-- ü'), 'hex')})->{out} =~ s/\n//r, 'a checksum does not depend on the encoding');
 
 # ---- and back: the cluster is known already ----
 
