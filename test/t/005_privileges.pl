@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dbvc;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = dbvc_node('privileges', 'autovacuum = off');
@@ -156,15 +157,16 @@ foreach my $climb (@climbs)
 	$name = substr($name, 0, 60);
 	foreach my $give_up ('SET ROLE operator', 'SET SESSION AUTHORIZATION operator')
 	{
-		foreach my $how ('migrate', 'apply', 'steps', 'verify', 'down')
+		foreach my $how ('migrate', 'apply', 'steps', 'verify', 'superuser verify', 'down')
 		{
 			my $id = sprintf('c%04d', ++$n);
 			my $call = $how eq 'apply' ? "SELECT FROM dbvc.migration_apply('$id')" : "CALL dbvc.migrate()";
-			my $up = $how eq 'verify' || $how eq 'down' ? 'SELECT 1' : $script;
-			my %more = $how eq 'steps' ? (transactional => 'false') : $how eq 'verify' ? (verify_script => "\$v\$$script\$v\$")
+			my $up = $how =~ /verify|down/ ? 'SELECT 1' : $script;
+			my %more = $how eq 'steps' ? (transactional => 'false') : $how =~ /verify/ ? (verify_script => "\$v\$$script\$v\$")
 			  : $how eq 'down' ? (down_script => "\$v\$$script\$v\$") : ();
 			# all of it in one session: what a script leaves behind in it counts as well
-			my @then = ($how eq 'verify' ? "SELECT * FROM dbvc.migration_verify('$id')" : $how eq 'down' ? 'CALL dbvc.rollback()' : ());
+			my @then = ($how eq 'superuser verify' ? ('RESET ROLE', "SELECT * FROM dbvc.migration_verify('$id')", 'SET ROLE operator')
+				: $how eq 'verify' ? "SELECT * FROM dbvc.migration_verify('$id')" : $how eq 'down' ? 'CALL dbvc.rollback()' : ());
 
 			next if $how ne 'migrate' && $give_up ne 'SET ROLE operator';
 			my $more = join('', map { ", $_ => $more{$_}" } keys %more);
@@ -178,6 +180,17 @@ foreach my $climb (@climbs)
 		}
 	}
 }
+
+# who verifies does not lend his power to who applied
+my $touched = "$PostgreSQL::Test::Utils::tmp_check/touched";
+is(as('operator', qq{SELECT FROM dbvc.migration_register('c9999', 'SELECT 1', verify_script => 'COPY (SELECT 1) TO PROGRAM ''touch $touched''')}, 'CALL dbvc.migrate()'), '',
+	'an operator applies a migration with an evil verify script');
+is_sql($node, q{SELECT ok, detail ~ 'permission denied|must be superuser|pg_execute_server_program' FROM dbvc.migration_verify('c9999') WHERE "check" = 'verify script'},
+	'f|t', '... which gets no more rights when a superuser verifies');
+ok(!-e $touched, '... and did nothing');
+is(run_sql($node, { user => 'auditor' }, q{SELECT ok, detail ~ '^not run' FROM dbvc.migration_verify('c9999') WHERE "check" = 'verify script'})->{out}, "f|t\n",
+	'... and is not run for who is not the operator');
+is_sql($node, q{SELECT FROM dbvc.migration_accept('c9999', 'SELECT 1', reason => 'test')}, '', '... nor ever again');
 
 # in the session itself nothing stays of a script, whatever it did
 dbvc_register($node, 'd1', q{SET dbvc.environment = 'x'; SET ROLE operator; SET search_path = nowhere; SET lock_timeout = 1});

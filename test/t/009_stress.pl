@@ -29,11 +29,11 @@ my $done = '';
 foreach my $how ('backend', 'worker', 'immediate', 'backend', 'immediate', 'worker', 'fast')
 {
 	$round++;
-	# 120 of them; every third has an index
+	# 80 of them; every third has an index
 	$node->safe_psql('postgres', "SELECT count(CASE WHEN i % 3 = 0 THEN
 		dbvc.migration_register(format('m%s_%sx', $round, i), format('CREATE TABLE m%s_%sx_first (); CREATE INDEX CONCURRENTLY m%1\$s_%2\$sx_idx ON x (a); CREATE TABLE m%1\$s_%2\$sx ()', $round, i))
 		ELSE dbvc.migration_register(format('m%s_%st', $round, i), format('CREATE TABLE m%s_%st (a int); INSERT INTO m%1\$s_%2\$st SELECT generate_series(1, 10)', $round, i)) END)
-		FROM generate_series(1, 120) i");
+		FROM generate_series(1, 80) i");
 	my $job = job($node, 'leader', 'CALL dbvc.migrate()');
 
 	# not from the moment when psql starts, but from the first new record on
@@ -69,7 +69,7 @@ foreach my $how ('backend', 'worker', 'immediate', 'backend', 'immediate', 'work
 cmp_ok($deaths, '>=', 4, "$deaths deaths");
 my $job = run_sql($node, 'CALL dbvc.migrate()');
 ok($job->{ok}, 'the last run finishes') or diag $job->{err};
-is_sql($node, q{SELECT status, count(*) FROM dbvc.migration_status GROUP BY 1}, "applied|" . 120 * $round, 'everything is applied');
+is_sql($node, q{SELECT status, count(*) FROM dbvc.migration_status GROUP BY 1}, "applied|" . 80 * $round, 'everything is applied');
 is_sql($node, $differences, '', 'every table is there');
 is_sql($node, $indexes, '', 'every index is there and valid');
 is_sql($node, q{SELECT count(*) FROM pg_index WHERE NOT indisvalid}, '0', 'no other is');
