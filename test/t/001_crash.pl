@@ -217,6 +217,80 @@ is_sql($node, q{SELECT status, error_sqlstate, steps_done FROM dbvc.migration_st
 is_sql($node, q{SELECT count(*) FROM pg_index WHERE NOT indisvalid}, '0', 'worker terminated: no invalid index is left');
 ok(run_sql($node, 'CALL dbvc.migrate()')->{ok}, 'worker terminated: the next run succeeds');
 is_sql($node, q{SELECT count(*) FROM dbvc.migration_status WHERE status <> 'applied'}, '0', 'all is applied');
+
+# ---- an interrupted rebuild leaves an index under a name of its own ----
+
+sub start_other
+{
+	my ($call) = @_;
+	my $blocker = job($node, 'blocker', 'INSERT INTO t VALUES (0, 0); SELECT pg_sleep(600)');
+
+	sleeping('blocker');
+	my $leader = job($node, 'leader', $call);
+	wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+		WHERE backend_type = 'dbvc worker' AND l.locktype = 'virtualxid' AND NOT l.granted});
+	return ($leader, $blocker);
+}
+
+foreach my $how ('leader cancelled', 'worker killed')
+{
+	my $id = $how eq 'worker killed' ? 'd2' : 'd1';
+
+	dbvc_register($node, $id, "SET search_path = public;\nREINDEX INDEX CONCURRENTLY c2_idx;\nREINDEX TABLE CONCURRENTLY t;");
+	($leader, $blocker) = start_other('CALL dbvc.migrate()');
+	if ($how eq 'worker killed')
+	{
+		kill_9($node, q{backend_type = 'dbvc worker'});
+		ok(!finish($leader), "REINDEX, $how: the session is gone");
+		finish($blocker);
+	}
+	else
+	{
+		$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+			WHERE application_name = 'leader' AND backend_type = 'client backend'});
+		ok(!finish($leader), "REINDEX, $how: an error");
+		like($leader->{err}, qr/DETAIL:  .*c2_idx_ccnew/, "REINDEX, $how: the invalid index is named");
+		end_blocker($blocker);
+	}
+	$job = run_sql($node, 'CALL dbvc.migrate()');
+	ok($job->{ok}, "REINDEX, $how: the next run succeeds") or diag $job->{err};
+	# it was not in the script, so it is not dbvc's to drop: then it has to be named
+	my $left = $node->safe_psql('postgres', q{SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid});
+	like($job->{err}, qr/WARNING.*\Q$left\E/, "REINDEX, $how: what is left invalid is named");
+	$node->safe_psql('postgres', 'DROP INDEX IF EXISTS c2_idx_ccnew');
+}
+
+# ---- on the way back ----
+
+foreach my $how ('worker killed', 'leader terminated', 'dropped but not recorded')
+{
+	my $id = $how eq 'worker killed' ? 'e1' : $how eq 'leader terminated' ? 'e2' : 'e3';
+
+	dbvc_register($node, $id, "CREATE INDEX ${id}_idx ON t (a)", down_script =>
+		"'INSERT INTO ran VALUES (''$id first''); DROP INDEX CONCURRENTLY ${id}_idx; INSERT INTO ran VALUES (''$id last'')'");
+	ok(run_sql($node, 'CALL dbvc.migrate()')->{ok}, "rollback, $how: applied before");
+	($leader, $blocker) = start_other('CALL dbvc.rollback()');
+	if ($how eq 'worker killed')
+	{
+		kill_9($node, q{backend_type = 'dbvc worker'});
+	}
+	else
+	{
+		$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'leader' AND backend_type = 'client backend'});
+		wait_for($node, q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'dbvc worker'});
+		end_blocker($blocker);
+	}
+	ok(!finish($leader), "rollback, $how: the session is gone");
+	finish($blocker) if $how eq 'worker killed';
+	is_sql($node, qq{SELECT status, steps_done, applied_version FROM dbvc.migration_status WHERE id = '$id'}, 'interrupted|1|1', "rollback, $how: reads interrupted");
+	is_sql($node, qq{SELECT direction, status FROM dbvc.migration_run WHERE id = '$id' ORDER BY event_id}, "up|applied\ndown|interrupted", "rollback, $how: both on record");
+	$node->safe_psql('postgres', "DROP INDEX ${id}_idx") if $how eq 'dropped but not recorded';
+	$job = run_sql($node, 'CALL dbvc.rollback()');
+	ok($job->{ok}, "rollback, $how: the next one succeeds") or diag $job->{err};
+	is_sql($node, qq{SELECT string_agg(what, ', ') FROM ran WHERE what LIKE '$id%'}, "$id first, $id last", "rollback, $how: each statement ran once");
+	is_sql($node, qq{SELECT status, to_regclass('${id}_idx') FROM dbvc.migration_status WHERE id = '$id'}, 'rolled back|', "rollback, $how: it is rolled back");
+	$node->safe_psql('postgres', "SELECT dbvc.migration_baseline('$id', 'out of the way')");
+}
 all_sound($node, 'at the end');
 
 $node->stop;
