@@ -78,7 +78,7 @@ ROLLBACK;
 -- a run that is made to vanish: the state says another thing than the events
 BEGIN;
 DELETE FROM dbvc.change_event WHERE event_type = 'completed' AND migration_id = 'w2';
-SELECT id, "check", ok, detail FROM dbvc.migration_verify('w2') WHERE NOT ok;
+SELECT id, "check", ok, detail FROM dbvc.migration_verify('w2') WHERE NOT ok AND "check" <> 'verify script';
 ROLLBACK;
 -- the version's own event made to vanish
 BEGIN;
