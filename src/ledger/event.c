@@ -36,6 +36,8 @@ struct DbvcEvent
 	int64 id;
 	int64 inc;
 	FullTransactionId xid;
+	const char *type;
+	const char *migration_id; /* or NULL */
 	StringInfoData scratch;
 	struct
 	{
@@ -196,6 +198,8 @@ dbvc_event_text(DbvcEvent *event, DbvcEventField field, const char *text)
 		commit_to_text(event, field, text);
 		return;
 	}
+	if (field == DBVC_EVENT_MIGRATION_ID)
+		event->migration_id = text;
 	dbvc_canon_text(encode_begin(event, field, DBVC_CANON_TEXT), field, text);
 	encode_end(event, field);
 }
@@ -255,6 +259,7 @@ dbvc_event_begin(const char *event_type, Oid role_id)
 	dbvc_event_int(event, DBVC_EVENT_INC, event->inc);
 	dbvc_event_int(event, DBVC_EVENT_XID,
 				   (int64) U64FromFullTransactionId(event->xid));
+	event->type = event_type;
 	dbvc_event_text(event, DBVC_EVENT_TYPE, event_type);
 	dbvc_event_time(event, DBVC_EVENT_CREATED_AT, GetCurrentTimestamp());
 	note_actor(event, role_id);
@@ -299,14 +304,16 @@ int64
 dbvc_event_append(DbvcEvent *event)
 {
 	static DbvcQuery insert = {
-		"INSERT INTO dbvc.change_event (id, inc, xid, body, leaf_hash) "
-		"OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5)",
-		5,
-		{INT8OID, INT8OID, XID8OID, BYTEAOID, BYTEAOID}};
+		"INSERT INTO dbvc.change_event (id, inc, xid, body, leaf_hash, "
+		"event_type, migration_id) OVERRIDING SYSTEM VALUE "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		7,
+		{INT8OID, INT8OID, XID8OID, BYTEAOID, BYTEAOID, TEXTOID, TEXTOID}};
 	StringInfoData body;
 	bytea *leaf = palloc(VARHDRSZ + DBVC_SHA256_LEN);
 	bytea *stored;
-	Datum values[5];
+	Datum values[7] = {0};
+	const char *nulls = event->migration_id ? "       " : "      n";
 
 	dbvc_canon_begin(&body);
 	for (int field = 0; field < DBVC_EVENT_FIELD_LIMIT; field++)
@@ -326,7 +333,10 @@ dbvc_event_append(DbvcEvent *event)
 	values[2] = FullTransactionIdGetDatum(event->xid);
 	values[3] = PointerGetDatum(stored);
 	values[4] = PointerGetDatum(leaf);
-	(void) dbvc_query_run(&insert, values, NULL, false, 0);
+	values[5] = CStringGetTextDatum(event->type);
+	if (event->migration_id != NULL)
+		values[6] = CStringGetTextDatum(event->migration_id);
+	(void) dbvc_query_run(&insert, values, nulls, false, 0);
 	store_texts(event);
 	return event->id;
 }

@@ -49,22 +49,22 @@ AS 'MODULE_PATHNAME', 'dbvc_event_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAF
 COMMENT ON FUNCTION event_leaf_hash(bytea) IS
 'SHA-256 of a zero byte and the event body: the leaf hash of RFC 6962';
 
--- event_type and migration_id are generated from the body: they can be read
--- and indexed, and cannot say anything the hash does not cover.
+-- event_type and migration_id repeat what the body says, so that events can be
+-- read and indexed; migration_verify() compares them with it.
 CREATE TABLE change_event (
 	id bigint GENERATED ALWAYS AS IDENTITY,
 	inc bigint NOT NULL,
 	xid xid8 NOT NULL,
 	body bytea NOT NULL,
 	leaf_hash bytea NOT NULL,
-	event_type text COLLATE "C" NOT NULL GENERATED ALWAYS AS (dbvc.event_text(body, 'event_type')) STORED,
-	migration_id text COLLATE "C" GENERATED ALWAYS AS (dbvc.event_text(body, 'migration_id')) STORED,
+	event_type text COLLATE "C" NOT NULL,
+	migration_id text COLLATE "C",
 	CONSTRAINT change_event_pkey PRIMARY KEY (id)
 );
 COMMENT ON TABLE change_event IS
 'the history: one append-only record per change event, its canonical body and the hash of it';
 ALTER TABLE change_event ALTER COLUMN body SET STORAGE MAIN;
-CREATE INDEX change_event_migration_idx ON change_event (migration_id, id) WHERE migration_id IS NOT NULL;
+CREATE INDEX change_event_migration_idx ON change_event (migration_id, id);
 SELECT pg_catalog.pg_extension_config_dump('change_event', '');
 SELECT pg_catalog.pg_extension_config_dump('change_event_id_seq', '');
 

@@ -16,15 +16,22 @@
 #include "utils/portal.h"
 
 #define RUN_BLOCK_SIZE (128 * 1024)
+#define BATCH_SIZE 16
+
+/* Each notice wakes the client; of more migrations only the sum is told. */
+#define NOTICES_MAX 100
 
 typedef struct Drive
 {
 	const DbvcMigrateOptions *options;
 	DbvcDirection direction;
-	MemoryContext context;	   /* of the CALL */
-	MemoryContext run_context; /* of one migration */
-	const uint8 *plan_hash;	   /* NULL unless expect was given */
-	List *leftovers;		   /* in the session before */
+	MemoryContext context;		 /* of the CALL */
+	MemoryContext run_context;	 /* of one migration */
+	MemoryContext batch_context; /* of the scripts read ahead */
+	const uint8 *plan_hash;		 /* NULL unless expect was given */
+	List *leftovers;			 /* in the session before */
+	bool each;					 /* a notice for each migration */
+	int count;					 /* migrations run */
 } Drive;
 
 /* What the plan names may have changed since: the row is locked now. */
@@ -50,6 +57,8 @@ lock_state(Drive *drive, const DbvcState *planned)
 						   dbvc_hex(planned->checksum, DBVC_SHA256_LEN),
 						   dbvc_hex(state->checksum, DBVC_SHA256_LEN)),
 				 errhint("Review dbvc.migration_plan() again.")));
+	state->content = planned->content;
+	state->content_event = planned->content_event;
 	return state;
 }
 
@@ -99,6 +108,12 @@ run_whole(DbvcRun *run, List *covered, bool last)
 	SPI_commit();
 }
 
+static const char *
+done_word(const Drive *drive)
+{
+	return drive->direction == DBVC_UP ? "applied" : "rolled back";
+}
+
 /* Run one migration, with its record, in its own transactions. */
 static void
 run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
@@ -123,11 +138,12 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		dbvc_warn_leftovers(drive->leftovers);
 		ReThrowError(run->error);
 	}
-	ereport(NOTICE,
-			(errmsg("%s \"%s\": %d %s",
-					drive->direction == DBVC_UP ? "applied" : "rolled back",
-					run->state->id, run->statements,
-					run->statements == 1 ? "statement" : "statements")));
+	drive->count++;
+	if (drive->each)
+		ereport(NOTICE,
+				(errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
+						run->statements,
+						run->statements == 1 ? "statement" : "statements")));
 }
 
 static void
@@ -179,26 +195,53 @@ states_covered(const DbvcPlan *plan)
 	return states;
 }
 
+/* Contents of the migration at n and the ones after it, in one query. */
+static void
+prefetch(Drive *drive, List *states, int n)
+{
+	DbvcOwnerScope owner;
+	MemoryContext old;
+	List *batch = NIL;
+
+	MemoryContextReset(drive->batch_context);
+	old = MemoryContextSwitchTo(drive->batch_context);
+	for (int i = n; i < list_length(states) && i < n + BATCH_SIZE; i++)
+		batch = lappend(batch, list_nth(states, i));
+	dbvc_owner_enter(&owner);
+	dbvc_state_prefetch(batch);
+	dbvc_owner_leave(&owner);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 run_all(Drive *drive, List *states, List *covered)
 {
 	MemoryContext old = CurrentMemoryContext;
-	ListCell *lc;
+	int count = list_length(states);
 
+	drive->each = count <= NOTICES_MAX;
 	drive->leftovers = dbvc_session_leftovers();
+	drive->batch_context =
+		AllocSetContextCreate(drive->context, "dbvc scripts",
+							  ALLOCSET_DEFAULT_SIZES);
 	/* a first block that survives the reset, large enough for most */
 	drive->run_context =
 		AllocSetContextCreate(drive->context, "dbvc migration", RUN_BLOCK_SIZE,
 							  RUN_BLOCK_SIZE, ALLOCSET_DEFAULT_MAXSIZE);
-	foreach (lc, states)
+	for (int i = 0; i < count; i++)
 	{
+		if (drive->direction == DBVC_UP && i % BATCH_SIZE == 0)
+			prefetch(drive, states, i);
 		MemoryContextSwitchTo(drive->run_context);
-		run_one(drive, lfirst(lc), covered, lnext(states, lc) == NULL);
+		run_one(drive, list_nth(states, i), covered, i + 1 == count);
 		covered = NIL;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(drive->run_context);
 	}
 	dbvc_warn_leftovers(drive->leftovers);
+	if (!drive->each)
+		ereport(NOTICE,
+				(errmsg("%s %d migrations", done_word(drive), drive->count)));
 }
 
 static void

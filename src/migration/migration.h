@@ -214,6 +214,10 @@ typedef struct DbvcState
 	int64 steps_done;	   /* statements executed and committed */
 	uint8 steps_hash[DBVC_SHA256_LEN];
 
+	/* prefetched: the content that content_event registered, or NULL */
+	DbvcContent *content;
+	int64 content_event;
+
 	/* filled in by dbvc_order() and by planning */
 	List *required;		 /* of DbvcState: those that requires names */
 	const char *missing; /* one of requires that is not registered */
@@ -231,8 +235,12 @@ extern List *dbvc_state_read_all(void);
 extern bool dbvc_state_pending(const DbvcState *state);
 /* True when some migration of this environment is pending: one index probe. */
 extern bool dbvc_state_any_pending(void);
+/* The content that an event registered, from the state's prefetched one if it
+ * is that, checked against its hashes. */
 extern DbvcContent *dbvc_state_content(const DbvcState *state,
 									   int64 version_event);
+/* Read the newest contents of some states in one query. */
+extern void dbvc_state_prefetch(List *states);
 /* Insert the row of a new migration, or wait for whoever does. */
 extern void dbvc_state_claim(const char *id);
 extern void dbvc_state_register(const DbvcContent *content, int64 version,

@@ -160,37 +160,27 @@ check_content(const DbvcContent *content, bytea *body, bytea *leaf,
 /* A lookup of its own for each: no join whose plan could be a bad one. */
 #define TEXT_OF(field) \
 	"(SELECT t.content FROM dbvc.change_event_text t WHERE " \
-	"t.event_id = $1 AND t.field = '" field "')"
+	"t.event_id = e.id AND t.field = '" field "')"
+#define CONTENT_COLUMNS \
+	"SELECT e.id, e.body, e.leaf_hash, " TEXT_OF("up_script") ", " TEXT_OF( \
+		"down_script") ", " TEXT_OF("verify_script") " FROM " \
+													 "dbvc.change_event e "
 
-DbvcContent *
-dbvc_state_content(const DbvcState *state, int64 version_event)
+/* The content of a row of CONTENT_COLUMNS, checked against its hashes. */
+static DbvcContent *
+content_from_row(uint64 row, const char *id)
 {
-	static DbvcQuery query = {
-		"SELECT e.body, e.leaf_hash, " TEXT_OF("up_script") ", " TEXT_OF(
-			"down_script") ", " TEXT_OF("verify_script") " FROM "
-														 "dbvc.change_event e "
-														 "WHERE e.id = $1",
-		1,
-		{INT8OID}};
-	Datum value = Int64GetDatum(version_event);
 	DbvcContent *content = palloc0(sizeof(DbvcContent));
-	bytea *body;
-	bytea *leaf;
+	bytea *body = dbvc_row_bytea(row, 2);
 
-	content->id = state->id;
-	if (dbvc_query_run(&query, &value, NULL, false, 1) == 0)
-		damaged(state->id, version_event, "The absence");
-	body = dbvc_row_bytea(0, 1);
-	leaf = dbvc_row_bytea(0, 2);
-	content->up = dbvc_row_text(0, 3);
-	content->down = dbvc_row_text(0, 4);
-	content->verify = dbvc_row_text(0, 5);
-	SPI_freetuptable(SPI_tuptable);
+	content->id = id;
+	content->up = dbvc_row_text(row, 4);
+	content->down = dbvc_row_text(row, 5);
+	content->verify = dbvc_row_text(row, 6);
 	if (content->up == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DBVC_WRONG_STATE),
-				 errmsg("script of migration \"%s\" was erased", state->id),
-				 errhint("Register the migration again.")));
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("script of migration \"%s\" was erased", id),
+						errhint("Register the migration again.")));
 	content->kind = dbvc_event_get_text(body, DBVC_EVENT_KIND);
 	content->author = dbvc_event_get_text(body, DBVC_EVENT_AUTHOR);
 	content->requires = dbvc_event_get_list(body, DBVC_EVENT_REQUIRES);
@@ -198,8 +188,60 @@ dbvc_state_content(const DbvcState *state, int64 version_event)
 		dbvc_event_get_bool(body, DBVC_EVENT_TRANSACTIONAL,
 							&content->transactional);
 	dbvc_checksum(content);
-	check_content(content, body, leaf, version_event);
+	check_content(content, body, dbvc_row_bytea(row, 3),
+				  dbvc_row_int64(row, 1, 0));
 	return content;
+}
+
+DbvcContent *
+dbvc_state_content(const DbvcState *state, int64 version_event)
+{
+	static DbvcQuery query = {CONTENT_COLUMNS "WHERE e.id = $1", 1, {INT8OID}};
+	Datum value = Int64GetDatum(version_event);
+	DbvcContent *content;
+
+	if (state->content != NULL && state->content_event == version_event)
+		return state->content;
+	if (dbvc_query_run(&query, &value, NULL, false, 1) == 0)
+		damaged(state->id, version_event, "The absence");
+	content = content_from_row(0, state->id);
+	SPI_freetuptable(SPI_tuptable);
+	return content;
+}
+
+void
+dbvc_state_prefetch(List *states)
+{
+	static DbvcQuery query = {CONTENT_COLUMNS
+							  "WHERE e.id = ANY ($1) ORDER BY e.id",
+							  1,
+							  {INT8ARRAYOID}};
+	Datum *events = palloc(list_length(states) * sizeof(Datum));
+	Datum value;
+	uint64 rows;
+	int count = 0;
+	ListCell *lc;
+
+	foreach (lc, states)
+		events[count++] =
+			Int64GetDatum(((DbvcState *) lfirst(lc))->version_event);
+	value = PointerGetDatum(construct_array(events, count, INT8OID, 8,
+											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	rows = dbvc_query_run(&query, &value, NULL, false, 0);
+	foreach (lc, states)
+	{
+		DbvcState *state = lfirst(lc);
+
+		state->content = NULL;
+		for (uint64 row = 0; row < rows && state->content == NULL; row++)
+		{
+			if (dbvc_row_int64(row, 1, 0) != state->version_event)
+				continue;
+			state->content = content_from_row(row, state->id);
+			state->content_event = state->version_event;
+		}
+	}
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* The row is there, and locked, or its own record is wrong. */
@@ -228,7 +270,8 @@ dbvc_state_claim(const char *id)
 {
 	static DbvcQuery query = {
 		"INSERT INTO dbvc.migration_state (id, version, version_event, "
-		"checksum, kind) VALUES ($1, 0, 0, '', '') ON CONFLICT DO NOTHING",
+		"checksum, kind, pending) VALUES ($1, 0, 0, '', '', false) "
+		"ON CONFLICT DO NOTHING",
 		1,
 		{TEXTOID}};
 	Datum value = CStringGetTextDatum(id);
@@ -241,8 +284,9 @@ dbvc_state_register(const DbvcContent *content, int64 version, int64 event_id)
 {
 	static DbvcQuery query = {
 		"UPDATE dbvc.migration_state SET version = $2, version_event = $3, "
-		"checksum = $4, kind = $5, requires = $6, environments = $7 "
-		"WHERE id = $1",
+		"checksum = $4, kind = $5, requires = $6, environments = $7, "
+		"pending = CASE $5 WHEN 'repeatable' THEN applied_checksum IS "
+		"DISTINCT FROM $4 ELSE applied_version IS NULL END WHERE id = $1",
 		7,
 		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID,
 		 TEXTARRAYOID}};
@@ -270,7 +314,8 @@ dbvc_state_applied(const char *id, int64 version, int64 version_event,
 		"UPDATE dbvc.migration_state SET applied_version = $2, "
 		"applied_version_event = $3, applied_checksum = $4, outcome = $5, "
 		"applied_event = $6, run_event = $7, steps_direction = NULL, "
-		"steps_done = NULL, steps_hash = NULL WHERE id = $1",
+		"steps_done = NULL, steps_hash = NULL, "
+		"pending = kind = 'repeatable' AND checksum <> $4 WHERE id = $1",
 		7,
 		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, INT8OID, INT8OID}};
 	Datum values[7];
@@ -292,8 +337,8 @@ dbvc_state_rolled_back(const char *id, int64 event_id)
 		"UPDATE dbvc.migration_state SET applied_version = NULL, "
 		"applied_version_event = NULL, applied_checksum = NULL, "
 		"applied_event = NULL, outcome = 'rolled_back', run_event = $2, "
-		"steps_direction = NULL, steps_done = NULL, steps_hash = NULL "
-		"WHERE id = $1",
+		"steps_direction = NULL, steps_done = NULL, steps_hash = NULL, "
+		"pending = true WHERE id = $1",
 		2,
 		{TEXTOID, INT8OID}};
 	Datum values[2] = {CStringGetTextDatum(id), Int64GetDatum(event_id)};
@@ -354,11 +399,11 @@ dbvc_state_rebuild(void)
 		"INSERT INTO dbvc.migration_state (id, version, version_event, "
 		"checksum, kind, requires, environments, applied_version, "
 		"applied_version_event, applied_event, applied_checksum, outcome, "
-		"run_event, steps_direction, steps_done, steps_hash) "
+		"run_event, steps_direction, steps_done, steps_hash, pending) "
 		"SELECT id, version, version_event, checksum, kind, requires, "
 		"environments, applied_version, applied_version_event, "
 		"applied_event, applied_checksum, outcome, run_event, "
-		"steps_direction, steps_done, steps_hash "
+		"steps_direction, steps_done, steps_hash, pending "
 		"FROM dbvc.migration_state_derived",
 		0,
 		{0}};

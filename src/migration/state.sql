@@ -19,12 +19,9 @@ CREATE TABLE migration_state (
 	steps_direction text,
 	steps_done bigint,
 	steps_hash bytea,
-	pending boolean NOT NULL GENERATED ALWAYS AS (
-		CASE kind WHEN 'repeatable' THEN applied_checksum IS DISTINCT FROM checksum
-		ELSE applied_version IS NULL END) STORED,
+	pending boolean NOT NULL,
 	CONSTRAINT migration_state_pkey PRIMARY KEY (id)
 );
 COMMENT ON TABLE migration_state IS
 'where each migration stands: a cache of change_event, which migration_state_rebuild() makes anew';
-CREATE INDEX migration_state_pending_idx ON migration_state (id) WHERE pending;
 SELECT pg_catalog.pg_extension_config_dump('migration_state', '');

@@ -101,7 +101,10 @@ static DbvcQuery bad_events = {
 	"AND (dbvc.event_leaf_hash(e.body) IS DISTINCT FROM e.leaf_hash "
 	"OR dbvc.event_bigint(e.body, 'id') IS DISTINCT FROM e.id "
 	"OR dbvc.event_bigint(e.body, 'inc') IS DISTINCT FROM e.inc "
-	"OR dbvc.event_bigint(e.body, 'xid')::text IS DISTINCT FROM e.xid::text) "
+	"OR dbvc.event_bigint(e.body, 'xid')::text IS DISTINCT FROM e.xid::text "
+	"OR dbvc.event_text(e.body, 'event_type') IS DISTINCT FROM e.event_type "
+	"OR dbvc.event_text(e.body, 'migration_id') IS DISTINCT FROM "
+	"e.migration_id) "
 	"UNION ALL SELECT e.migration_id, 'text ' || t.field || ' of event ' || "
 	"t.event_id FROM dbvc.change_event_text t JOIN dbvc.change_event e "
 	"ON e.id = t.event_id WHERE ($1 IS NULL OR e.migration_id = $1) "
@@ -131,7 +134,7 @@ static DbvcQuery bad_checksums = {
 	"id, version, version_event, checksum, kind, requires, environments, " \
 	"applied_version, applied_version_event, applied_event, " \
 	"applied_checksum, outcome, run_event, steps_direction, steps_done, " \
-	"steps_hash"
+	"steps_hash, pending"
 
 static DbvcQuery bad_states = {
 	"SELECT COALESCE(s.id, d.id), 'differs from the events; see "

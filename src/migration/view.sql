@@ -209,7 +209,10 @@ SELECT n.id,
 	r.event_id AS run_event,
 	dbvc.event_text(p.body, 'direction') AS steps_direction,
 	dbvc.event_bigint(p.body, 'statements') AS steps_done,
-	dbvc.event_bytea(p.body, 'done_hash') AS steps_hash
+	dbvc.event_bytea(p.body, 'done_hash') AS steps_hash,
+	CASE dbvc.event_text(n.body, 'kind')
+		WHEN 'repeatable' THEN dbvc.event_bytea(a.body, 'checksum') IS DISTINCT FROM dbvc.event_bytea(n.body, 'checksum')
+		ELSE a.id IS NULL END AS pending
 FROM newest n
 LEFT JOIN applied a ON a.id = n.id AND a.event_type <> 'rolled_back'
 LEFT JOIN streak k ON k.id = n.id
