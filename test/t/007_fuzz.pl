@@ -19,6 +19,8 @@ note("seed $seed");
 my $node = dbvc_node('fuzz', 'autovacuum = off', 'log_statement = all', 'log_line_prefix = \'[%a] \'');
 my $dir = $PostgreSQL::Test::Utils::tmp_check;
 my $unique = 0;
+# from 19 on standard_conforming_strings cannot be off
+my $has_off = $node->safe_psql('postgres', q{SELECT current_setting('server_version_num')::int < 190000}) eq 't';
 
 sub one_of { return $_[ int(rand(@_)) ]; }
 
@@ -27,7 +29,7 @@ sub one_of { return $_[ int(rand(@_)) ]; }
 our @texts = (q{'plain'}, q{'it''s; here'}, q{E'a\\'; b'}, q{$$dollar; 'quoted'$$}, q{$x1$ ; $$ ; $x$ ; $x1$}, q{'-- no comment'}, q{'/* none; either'},
 	q{U&'\\0041;'}, q{'two'
   ' parts;'}, q{'\\'}, q{'\\.'}, q{$_ü$;$_ü$}, q{E'\\\\'}, q{'(' || ')' || '[;]'}, q{$a$ $b$ ; $b$ $a$}, q{''}, q{'";"'});
-# when standard_conforming_strings is off, which it cannot be from 19 on
+# when standard_conforming_strings is off
 my @off_texts = (q{'a\\'; b'}, q{'\\\\'}, q{'it''s; \\' here'}, q{$$\\'$$}, q{E'\\';'}, q{'\\\\''; '});
 my @gaps = (' ', "\n", "\t", "\r\n", ' /* ; */ ', " -- ; ' \$\$ \"\n", ' /* outer /* inner; */ still; */ ', "\n/* it's */\n", "\n\n\n");
 
@@ -58,7 +60,7 @@ sub statement
 
 sub script
 {
-	my $off = $node->pg_version < 19 && rand() < 0.2;
+	my $off = $has_off && rand() < 0.2;
 	local @texts = @off_texts if $off;
 	my $script = ($off ? "SET standard_conforming_strings = off;\n" : '') . one_of('', '', "-- a heading; with 'things'\n", "/* heading; */\n", "\n\n");
 

@@ -83,7 +83,7 @@ $node->safe_psql('postgres', q{DO $$DECLARE t text; BEGIN FOR t IN SELECT relnam
 	EXECUTE 'DROP TABLE ' || t; END LOOP; END$$; CREATE EXTENSION dbvc;});
 $node->safe_psql('postgres', q{SELECT count(dbvc.migration_register('t' || i, format('CREATE TABLE t%s (a int)', i), format('DROP TABLE t%s', i))) FROM generate_series(1, 10) i});
 my %clients = (
-	migrate => "CALL dbvc.migrate(out_of_order => true);\n",
+	migrate => "CALL dbvc.migrate(out_of_order => true);\nCALL dbvc.rollback();\n",
 	rollback => "\\set n random(1, 3)\nCALL dbvc.rollback(steps => :n);\n",
 	apply => "\\set n random(1, 10)\nSELECT count(dbvc.migration_apply('t' || :n));\n",
 	unapply => "\\set n random(1, 10)\nBEGIN;\nSELECT count(dbvc.migration_rollback('t' || :n));\nROLLBACK;\n",
