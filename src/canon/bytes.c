@@ -130,15 +130,23 @@ read_u32(const char *bytes)
 	return pg_ntoh32(big);
 }
 
+static bool
+not_found(bool strict)
+{
+	if (strict)
+		damaged();
+	return false;
+}
+
 bool
 dbvc_canon_find(const char *body, Size len, uint16 id, DbvcCanonType type,
-				const char **value, Size *value_len)
+				bool strict, const char **value, Size *value_len)
 {
 	const Size header = sizeof(uint16) + sizeof(uint8) + sizeof(uint32);
 	Size at = sizeof(MAGIC);
 
 	if (len < sizeof(MAGIC) || memcmp(body, MAGIC, sizeof(MAGIC)) != 0)
-		damaged();
+		return not_found(strict);
 	while (at < len)
 	{
 		uint16 big_id;
@@ -146,18 +154,18 @@ dbvc_canon_find(const char *body, Size len, uint16 id, DbvcCanonType type,
 		uint32 size;
 
 		if (len - at < header)
-			damaged();
+			return not_found(strict);
 		memcpy(&big_id, body + at, sizeof(big_id));
 		found = pg_ntoh16(big_id);
 		size = read_u32(body + at + 3);
 		if (len - at - header < size)
-			damaged();
+			return not_found(strict);
 		if (found > id)
 			return false;
 		if (found == id)
 		{
 			if ((uint8) body[at + 2] != type)
-				damaged();
+				return not_found(strict);
 			*value = body + at + header;
 			*value_len = size;
 			return true;

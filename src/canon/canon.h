@@ -48,13 +48,13 @@ extern void dbvc_canon_bool(StringInfo buf, uint16 id, bool value);
 extern void dbvc_canon_list(StringInfo buf, uint16 id, const List *texts);
 
 /*
- * Find field id in a body.  Returns false when it is absent; raises
- * data_corrupted when the body is not well formed up to there or the field
- * has another type.  *value points into body.
+ * Find field id in a body.  Returns false when it is absent; when the body is
+ * not well formed up to there, or the field has another type, raises
+ * data_corrupted if strict, else returns false.  *value points into body.
  */
 extern bool dbvc_canon_find(const char *body, Size len, uint16 id,
-							DbvcCanonType type, const char **value,
-							Size *value_len);
+							DbvcCanonType type, bool strict,
+							const char **value, Size *value_len);
 /* The values behind what dbvc_canon_find() gave; texts are palloc'd in
  * database encoding. */
 extern int64 dbvc_canon_read_int(const char *value, Size len);

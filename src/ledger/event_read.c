@@ -24,7 +24,7 @@ static bool
 find(bytea *body, uint16 id, DbvcCanonType type, const char **value, Size *len)
 {
 	return dbvc_canon_find(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), id,
-						   type, value, len);
+						   type, true, value, len);
 }
 
 char *
@@ -115,7 +115,9 @@ find_by_name(FunctionCallInfo fcinfo, DbvcCanonType type, const char **value,
 			ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
 							errmsg("event field \"%s\" has another type",
 								   field->name)));
-		return find(body, field->id, field->type, value, len);
+		/* a forged row must not break every view: it reads as nulls */
+		return dbvc_canon_find(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body),
+							   field->id, field->type, false, value, len);
 	}
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
 					errmsg("event field \"%s\" does not exist",

@@ -39,7 +39,7 @@ check_can_commit(FunctionCallInfo fcinfo, const char *name)
 {
 	CallContext *context = (CallContext *) fcinfo->context;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	if (context == NULL || !IsA(context, CallContext) || context->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
@@ -126,7 +126,7 @@ run_one_here(FunctionCallInfo fcinfo, DbvcDirection direction)
 	bool dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	Datum row;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"id\" must not be null")));
@@ -271,7 +271,7 @@ dbvc_migration_baseline(PG_FUNCTION_ARGS)
 	DbvcOwnerScope owner;
 	int count;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	if (id == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"id\" must not be null")));
@@ -298,7 +298,7 @@ dbvc_migration_reset(PG_FUNCTION_ARGS)
 	DbvcState *state;
 	int64 event_id;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	if (id == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("argument \"id\" must not be null")));
@@ -329,7 +329,7 @@ dbvc_migration_state_rebuild(PG_FUNCTION_ARGS)
 {
 	DbvcOwnerScope owner;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	SPI_connect();
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);

@@ -299,6 +299,8 @@ typedef struct DbvcPlan
 
 /* True when the migration is for dbvc.environment. */
 extern bool dbvc_state_here(const DbvcState *state);
+/* A baseline that came too late: something is applied already. */
+extern bool dbvc_state_skipped(const DbvcState *state, List *states);
 extern DbvcPlan *dbvc_plan_up(const char *target, bool out_of_order);
 /* Applied migrations to roll back, newest first, as a List of DbvcState. */
 extern List *dbvc_plan_down(const char *target, bool has_steps, int32 steps);
@@ -387,13 +389,14 @@ extern int64 dbvc_run_here(const char *id, DbvcDirection direction,
  */
 extern void dbvc_run_commit(DbvcRun *run, bool lazily);
 /*
- * While a script runs, it may not run or correct migrations itself: the run
- * lock, the state rows and a worker's leader would wait for each other.
- * enter returns what leave wants back; it must be called on errors, too.
+ * While a script runs, it may not run or correct migrations itself, nor
+ * register its own: the run lock, the state rows and a worker's leader would
+ * wait for each other.  enter returns what leave wants back; refuse takes the
+ * id that is to be registered, or NULL for anything else.
  */
-extern bool dbvc_script_enter(void);
-extern void dbvc_script_leave(bool before);
-extern void dbvc_refuse_in_script(void);
+extern const char *dbvc_script_enter(const char *id);
+extern void dbvc_script_leave(const char *before);
+extern void dbvc_refuse_in_script(const char *id);
 /* Become the caller of a script, so that RESET ROLE cannot climb. */
 extern void dbvc_script_user(Oid *userid, int *sec_context);
 

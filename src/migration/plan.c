@@ -56,6 +56,13 @@ any_applied(List *states)
 	return false;
 }
 
+bool
+dbvc_state_skipped(const DbvcState *state, List *states)
+{
+	return is_kind(state, DBVC_KIND_BASELINE) && state->applied_version == 0 &&
+		   any_applied(states);
+}
+
 /*
  * The baseline that stands for everything before it: the last one of the
  * order, when nothing has been applied yet.

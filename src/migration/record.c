@@ -5,6 +5,7 @@
 #include "migration/migration.h"
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -59,6 +60,27 @@ begin_run_event(const char *event_type, const DbvcRun *run)
 	return event;
 }
 
+/*
+ * Where the database does not know its encoding, a message may hold bytes that
+ * are no UTF-8; that must not be in the way of recording it.
+ */
+static const char *
+recordable(const char *text)
+{
+	char *copy;
+
+	if (text == NULL || GetDatabaseEncoding() != PG_SQL_ASCII ||
+		pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
+		return text;
+	copy = pstrdup(text);
+	for (char *at = copy; *at != '\0'; at++)
+	{
+		if (IS_HIGHBIT_SET(*at))
+			*at = '?';
+	}
+	return copy;
+}
+
 static void
 put_error(DbvcEvent *event, const DbvcRun *run)
 {
@@ -77,10 +99,12 @@ put_error(DbvcEvent *event, const DbvcRun *run)
 		dbvc_event_int(event, DBVC_EVENT_ERROR_COLUMN,
 					   run->script->error_column);
 	}
-	dbvc_event_text(event, DBVC_EVENT_ERROR_MESSAGE, error->message);
-	dbvc_event_text(event, DBVC_EVENT_ERROR_DETAIL, error->detail);
-	dbvc_event_text(event, DBVC_EVENT_ERROR_HINT, error->hint);
-	dbvc_event_text(event, DBVC_EVENT_ERROR_CONTEXT, error->context);
+	dbvc_event_text(event, DBVC_EVENT_ERROR_MESSAGE,
+					recordable(error->message));
+	dbvc_event_text(event, DBVC_EVENT_ERROR_DETAIL, recordable(error->detail));
+	dbvc_event_text(event, DBVC_EVENT_ERROR_HINT, recordable(error->hint));
+	dbvc_event_text(event, DBVC_EVENT_ERROR_CONTEXT,
+					recordable(error->context));
 }
 
 int64

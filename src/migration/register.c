@@ -323,6 +323,7 @@ dbvc_migration_register(PG_FUNCTION_ARGS)
 	DbvcOwnerScope owner;
 	Datum row;
 
+	dbvc_refuse_in_script(content->id);
 	if (content->kind == NULL)
 		content->kind = DBVC_KIND_VERSIONED;
 	check_kind(content);
@@ -380,7 +381,7 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	int64 event_id;
 	Datum row;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	if (reason == NULL || reason[0] == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -38,32 +38,35 @@ dbvc_script_user(Oid *userid, int *sec_context)
 							   *sec_context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
-/* A script is running in this backend; reset on every way out of it. */
-static bool in_script = false;
+/* The migration whose script runs in this backend; reset on every way out. */
+static const char *running = NULL;
 
-bool
-dbvc_script_enter(void)
+const char *
+dbvc_script_enter(const char *id)
 {
-	bool before = in_script;
+	const char *before = running;
 
-	in_script = true;
+	running = id;
 	return before;
 }
 
 void
-dbvc_script_leave(bool before)
+dbvc_script_leave(const char *before)
 {
-	in_script = before;
+	running = before;
 }
 
 void
-dbvc_refuse_in_script(void)
+dbvc_refuse_in_script(const char *id)
 {
-	if (in_script)
-		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
-						errmsg("a script cannot run or correct migrations"),
-						errhint("Let the migration require the other one: "
-								"migration_register(..., requires => ...).")));
+	if (running == NULL || (id != NULL && strcmp(running, id) != 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DBVC_WRONG_STATE),
+			 id == NULL ? errmsg("a script cannot run or correct migrations")
+						: errmsg("a script cannot register its own migration"),
+			 errhint("Let the migration require the other one: "
+					 "migration_register(..., requires => ...).")));
 }
 
 static const char *
@@ -199,7 +202,7 @@ dbvc_run_execute(DbvcRun *run, int from, int to, bool whole,
 {
 	Execute work = {run, from, to, whole, after, arg};
 	int guc_level = NewGUCNestLevel();
-	bool outer = dbvc_script_enter();
+	const char *outer = dbvc_script_enter(run->state->id);
 
 	run->script->current = -1;
 	run->statements = from;
@@ -266,6 +269,12 @@ check_neighbours(DbvcState *state, DbvcDirection direction)
 	ListCell *lc;
 	ListCell *req;
 
+	if (direction == DBVC_UP && dbvc_state_skipped(state, states))
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("baseline \"%s\" is skipped", state->id),
+						errdetail("It stands for migrations of which some are "
+								  "applied."),
+						errhint("Apply the migrations themselves.")));
 	foreach (lc, states)
 	{
 		DbvcState *other = lfirst(lc);
@@ -277,7 +286,8 @@ check_neighbours(DbvcState *state, DbvcDirection direction)
 			DbvcState *required = lfirst(req);
 
 			if (direction == DBVC_UP && strcmp(other->id, state->id) == 0 &&
-				required->applied_version == 0)
+				required->applied_version == 0 &&
+				!dbvc_state_skipped(required, states))
 				ereport(ERROR,
 						(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
 						 errmsg("migration \"%s\" requires \"%s\", which is "

@@ -43,6 +43,7 @@ typedef struct Splitter
 	int atomic_depth;
 	const char *words[WORDS_SEEN];
 	int word_count;
+	bool after_begin; /* the last token was BEGIN */
 
 	/* for the BEGIN; ... COMMIT; wrapper */
 	bool begin_seen;
@@ -231,7 +232,7 @@ finish_statement(Splitter *sp, int end, int after)
 					 RAW_PARSE_DEFAULT);
 	MemoryContextSwitchTo(old);
 	if (list_length(raw) != 1)
-		elog(ERROR, "statement parsed as %d statements", list_length(raw));
+		refuse(sp, sp->start, "statements that cannot be told apart");
 	node = linitial_node(RawStmt, raw)->stmt;
 	if (!is_wrapper(sp, node))
 	{
@@ -274,16 +275,27 @@ creates_routine(Splitter *sp)
 static void
 follow_keyword(Splitter *sp, const char *word)
 {
+	bool after_begin = sp->after_begin;
+
+	sp->after_begin = strcmp(word, "begin") == 0;
 	if (sp->word_count < WORDS_SEEN)
 		sp->words[sp->word_count++] = word;
 	if (sp->parens > 0 || !creates_routine(sp))
 		return;
-	if (strcmp(word, "begin") == 0)
+	if (strcmp(word, "atomic") == 0 && after_begin)
 		sp->atomic_depth++;
 	else if (strcmp(word, "case") == 0 && sp->atomic_depth > 0)
 		sp->atomic_depth++;
 	else if (strcmp(word, "end") == 0 && sp->atomic_depth > 0)
 		sp->atomic_depth--;
+}
+
+static void
+follow_other(Splitter *sp)
+{
+	sp->after_begin = false;
+	if (sp->word_count < WORDS_SEEN)
+		sp->words[sp->word_count++] = "";
 }
 
 /* A backslash: pg_dump's \restrict is skipped, everything else refused.
@@ -331,10 +343,10 @@ split_statements(Splitter *sp)
 			sp->parens++;
 		else if (token == ')')
 			sp->parens--;
-		else if (token == KEYWORD_TOKEN)
+		if (token == KEYWORD_TOKEN)
 			follow_keyword(sp, lval.keyword);
-		else if (sp->word_count < WORDS_SEEN)
-			sp->words[sp->word_count++] = "";
+		else
+			follow_other(sp);
 	}
 	if (sp->start >= 0)
 	{

@@ -181,7 +181,7 @@ run_verify_script(const char *id, const char *text, Oid role)
 {
 	VerifyScript work = {id, text, role, true};
 	int guc_level = NewGUCNestLevel();
-	bool outer = dbvc_script_enter();
+	const char *outer = dbvc_script_enter(id);
 	ErrorData *error =
 		dbvc_subtransaction(execute_verify_script, &work, false);
 
@@ -267,13 +267,17 @@ verify_script(Verifier *verifier, const char *id)
 	if (!OidIsValid(role))
 	{
 		put_row(verifier, id, "verify script", false,
-				psprintf("not run: \"%s\" applied the migration, and you are "
-						 "not a member of that role",
-						 applied.role ? applied.role : ""));
+				applied.role == NULL
+					? "not run: it is not recorded who applied the migration"
+					: psprintf("not run: \"%s\" applied the migration, and "
+							   "you are not a member of that role",
+							   applied.role));
 		return;
 	}
 	failure = run_verify_script(id, applied.content->verify, role);
 	put_row(verifier, id, "verify script", failure == NULL, failure);
+	if (XactReadOnly)
+		return; /* on a standby, say: the answer is all there can be */
 
 	dbvc_owner_enter(&owner);
 	event = dbvc_event_begin("verified", verifier->role);
@@ -359,7 +363,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	List *states;
 	ListCell *lc;
 
-	dbvc_refuse_in_script();
+	dbvc_refuse_in_script(NULL);
 	InitMaterializedSRF(fcinfo, 0);
 	verifier.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();

@@ -406,7 +406,7 @@ dbvc_toplevel_main(Datum main_arg)
 	/* an error from here on goes to the leader and ends this process */
 	become_the_caller(shm_toc_lookup(toc, KEY_TASK, false),
 					  shm_toc_lookup(toc, KEY_SETTINGS, false));
-	(void) dbvc_script_enter();
+	(void) dbvc_script_enter("");
 	execute_at_top_level(shm_toc_lookup(toc, KEY_STATEMENT, false));
 	pq_putemptymessage(MESSAGE_DONE);
 }

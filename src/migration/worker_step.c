@@ -375,7 +375,13 @@ dbvc_step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 	run->error = dbvc_toplevel_execute(run->script, number, NULL);
 	if (run->error != NULL)
 	{
+		DbvcScript at_error = *run->script;
+
 		clean_up_indexes(run, number, was_there, before);
+		/* cleaning up went through the same script */
+		run->script->error_statement = at_error.error_statement;
+		run->script->error_line = at_error.error_line;
+		run->script->error_column = at_error.error_column;
 		if (interrupted && run->error->hint == NULL)
 			run->error->hint =
 				"The interrupted run may have executed this statement: if so, "
