@@ -34,13 +34,17 @@ CALL dbvc.migrate();
 -- nor another extension's script being run, nor a setting
 SET dbvc.upgrading = on;
 DELETE FROM dbvc.change_event;
--- what is generated from the body cannot be set
-INSERT INTO dbvc.change_event (inc, xid, body, leaf_hash, event_type) VALUES (1, '3', '\x00', '\x00', 'completed');
+-- what a superuser forges shows, and breaks no view
+BEGIN;
+INSERT INTO dbvc.change_event (inc, xid, body, leaf_hash, event_type, migration_id) VALUES (1, '3', '\x00', '\x00', 'completed', 'g1');
+SELECT id, "check", ok FROM dbvc.migration_verify(scripts => false) WHERE NOT ok ORDER BY id, "check";
+SELECT count(*) > 0 AS readable FROM dbvc.migration_run;
+ROLLBACK;
 UPDATE dbvc.change_event SET event_type = 'completed';
 \set VERBOSITY default
 -- an id is never given twice
 SELECT count(*) = count(DISTINCT id) AS ids, min(id) > 0 AS positive FROM dbvc.change_event;
--- an event that no one can read as one is refused
+-- an event without its type is refused
 INSERT INTO dbvc.change_event (inc, xid, body, leaf_hash) VALUES (1, '3', '\x00', '\x00');
 -- the guard is no trigger for anything else
 CREATE TABLE guarded (id int);
