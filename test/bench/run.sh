@@ -10,7 +10,7 @@
 # Everything is measured in this run, on a throw-away server with fsync; the variants of a round run one
 # after another, in an order that moves on by one each round. A time is the median over the rounds, a
 # ratio the median of the rounds' own ratios: on a busy machine ratios hold where times do not. Ends with
-# the goals and whether they were met, and never fails for being slow.
+# the goals and whether they were met, and never fails for being slow. Everything takes about eight minutes.
 #
 # What one may set, besides what test/lib.sh heeds: DBVC_BENCH_ROUNDS (5), DBVC_BENCH_N (1000 migrations
 # to apply), DBVC_BENCH_TOOLS (sqitch dbmate; empty for none). What cannot be installed is left out, loudly.
@@ -36,12 +36,15 @@ figure() {
       END { if (NR) printf "%.4g", what == "best" ? x[1] : NR % 2 ? x[(NR + 1) / 2] : (x[NR / 2] + x[NR / 2 + 1]) / 2 }'
 }
 
-# ratio CASE VARIANT BASE [BASECASE]: the median of the rounds' ratios; empty if there is nothing to compare
+# ratios CASE VARIANT BASE: those of the rounds, the smallest first
+ratios() {
+  awk -F'\t' -v c="$1" -v v="$2" -v b="$3" '$1 == c && $2 == v { x[$3] = $4 } $1 == c && $2 == b { y[$3] = $4 }
+    END { for (r in x) if (y[r] > 0) printf "%.3f\n", x[r] / y[r] }' "$lib_work/measured" | sort -g
+}
+
+# ratio CASE VARIANT BASE: the median of the rounds' ratios; empty if there is nothing to compare
 ratio() {
-  awk -F'\t' -v c="$1" -v v="$2" -v b="$3" -v bc="${4:-$1}" '
-    $1 == c && $2 == v { x[$3] = $4 } $1 == bc && $2 == b { y[$3] = $4 }
-    END { for (r in x) if (y[r] > 0) print x[r] / y[r] }' "$lib_work/measured" |
-    sort -g | awk '{ x[NR] = $1 } END { if (NR) printf "%.3f", NR % 2 ? x[(NR + 1) / 2] : (x[NR / 2] + x[NR / 2 + 1]) / 2 }'
+  ratios "$@" | awk '{ x[NR] = $1 } END { if (NR) printf "%.3f", NR % 2 ? x[(NR + 1) / 2] : (x[NR / 2] + x[NR / 2 + 1]) / 2 }'
 }
 
 # goal TEXT VALUE MOST: a line of the last table; VALUE empty: not measured
@@ -220,10 +223,11 @@ case_apply() {
     done
   done
   printf '\napply %s migrations (CREATE TABLE, ALTER TABLE ADD COLUMN in turn)\n' "$count"
-  printf '  %-28s %12s %12s %10s\n' '' 'ms/migration' best 'time / do'
+  printf '  %-28s %12s %12s %10s  %s\n' '' 'ms/migration' best 'time / do' 'in the rounds'
   for variant in "${variants[@]}"; do
-    printf '  %-28s %12s %12s %10s\n' "$variant" "$(figure apply "$variant" median 1 "$count")" \
-      "$(figure apply "$variant" best 1 "$count")" "$(ratio apply "$variant" 'do')"
+    printf '  %-28s %12s %12s %10s  %s\n' "$variant" "$(figure apply "$variant" median 1 "$count")" \
+      "$(figure apply "$variant" best 1 "$count")" "$(ratio apply "$variant" 'do')" \
+      "$(ratios apply "$variant" 'do' | sed -n '1h; $ { x; G; s/\n/ to /; p }')"
   done
   printf '\nthe same again, %s applied, with the start of the program\n' "$count"
   printf '  %-28s %12s %12s %10s\n' '' ms best 'time / psql'
