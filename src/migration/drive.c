@@ -163,7 +163,7 @@ check_expected(Drive *drive, const DbvcPlan *plan)
 }
 
 static List *
-states_to_apply(const DbvcPlan *plan)
+states_with_action(const DbvcPlan *plan, DbvcAction action)
 {
 	List *states = NIL;
 	ListCell *lc;
@@ -172,24 +172,7 @@ states_to_apply(const DbvcPlan *plan)
 	{
 		DbvcPlanEntry *entry = lfirst(lc);
 
-		if (entry->action == DBVC_ACTION_APPLY)
-			states = lappend(states, entry->state);
-	}
-	return states;
-}
-
-/* A baseline comes first, and what it covers is recorded with it. */
-static List *
-states_covered(const DbvcPlan *plan)
-{
-	List *states = NIL;
-	ListCell *lc;
-
-	foreach (lc, plan->entries)
-	{
-		DbvcPlanEntry *entry = lfirst(lc);
-
-		if (entry->action == DBVC_ACTION_BASELINE)
+		if (entry->action == action)
 			states = lappend(states, entry->state);
 	}
 	return states;
@@ -268,8 +251,9 @@ drive_locked(Drive *drive)
 		DbvcPlan *plan = dbvc_plan_up(options->target, options->out_of_order);
 
 		check_expected(drive, plan);
-		states = states_to_apply(plan);
-		covered = states_covered(plan);
+		states = states_with_action(plan, DBVC_ACTION_APPLY);
+		/* a baseline comes first: they are recorded together with it */
+		covered = states_with_action(plan, DBVC_ACTION_BASELINE);
 	}
 	else
 		states = dbvc_plan_down(options->target, options->has_steps,

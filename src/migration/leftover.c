@@ -30,14 +30,10 @@ dbvc_session_leftovers(void)
 		0,
 		{0}};
 	DbvcOwnerScope owner;
-	List *result = NIL;
-	uint64 rows;
+	List *result;
 
 	dbvc_owner_enter(&owner);
-	rows = dbvc_query_run(&query, NULL, NULL, false, 0);
-	for (uint64 row = 0; row < rows; row++)
-		result = lappend(result, dbvc_row_text(row, 1));
-	SPI_freetuptable(SPI_tuptable);
+	result = dbvc_query_texts(&query);
 	dbvc_owner_leave(&owner);
 	return result;
 }

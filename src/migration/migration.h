@@ -5,7 +5,8 @@
  * The way of a script: split.c cuts it into statements with the server's own
  * scanner and parser, classify.c says which of them cannot run in a
  * transaction, execute.c runs the others, worker.c hands the rest to a
- * background worker, and run.c drives a migration and records how it ended.
+ * background worker.  run.c runs one migration in one transaction, steps.c in
+ * several, record.c writes down how it ended, and drive.c goes through a plan.
  */
 #ifndef DBVC_MIGRATION_H
 #define DBVC_MIGRATION_H
@@ -233,7 +234,7 @@ extern DbvcState *dbvc_state_read(const char *id, bool lock);
 /* All migrations, in no order. */
 extern List *dbvc_state_read_all(void);
 extern bool dbvc_state_pending(const DbvcState *state);
-/* True when some migration of this environment is pending: one index probe. */
+/* True when some migration of this environment is pending. */
 extern bool dbvc_state_any_pending(void);
 /* The content that an event registered, from the state's prefetched one if it
  * is that, checked against its hashes. */

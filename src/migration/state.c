@@ -3,8 +3,9 @@
  *		dbvc.migration_state: where each migration stands.
  *
  * A cache of what change_event says, one row a migration.  It answers "is
- * anything pending?" with one index probe, and its rows are what registering
- * and applying the same migration lock.  dbvc.migration_state_derived computes
+ * anything pending?" in one look, without an index that every run would have
+ * to maintain, and its rows are what registering and applying the same
+ * migration lock.  dbvc.migration_state_derived computes
  * the same from the events alone; migration_verify() compares the two and
  * migration_state_rebuild() makes them equal.
  */

@@ -129,14 +129,10 @@ invalid_indexes(void)
 		0,
 		{0}};
 	DbvcOwnerScope owner;
-	List *names = NIL;
-	uint64 rows;
+	List *names;
 
 	dbvc_owner_enter(&owner);
-	rows = dbvc_query_run(&query, NULL, NULL, false, 0);
-	for (uint64 row = 0; row < rows; row++)
-		names = lappend(names, dbvc_row_text(row, 1));
-	SPI_freetuptable(SPI_tuptable);
+	names = dbvc_query_texts(&query);
 	dbvc_owner_leave(&owner);
 	return names;
 }

@@ -31,6 +31,18 @@ dbvc_query_run(DbvcQuery *query, Datum *values, const char *nulls,
 	return SPI_processed;
 }
 
+List *
+dbvc_query_texts(DbvcQuery *query)
+{
+	uint64 rows = dbvc_query_run(query, NULL, NULL, false, 0);
+	List *texts = NIL;
+
+	for (uint64 row = 0; row < rows; row++)
+		texts = lappend(texts, dbvc_row_text(row, 1));
+	SPI_freetuptable(SPI_tuptable);
+	return texts;
+}
+
 Datum
 dbvc_row_datum(uint64 row, int column, bool *isnull)
 {

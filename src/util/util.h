@@ -57,6 +57,9 @@ typedef struct DbvcQuery
 extern uint64 dbvc_query_run(DbvcQuery *query, Datum *values,
 							 const char *nulls, bool read_only, long limit);
 
+/* First column of all rows of a query without parameters, as C strings. */
+extern List *dbvc_query_texts(DbvcQuery *query);
+
 /* Column of a row of SPI_tuptable; text and bytea are copied with palloc. */
 extern char *dbvc_row_text(uint64 row, int column);
 extern int64 dbvc_row_int64(uint64 row, int column, int64 if_null);
