@@ -71,18 +71,6 @@ dbvc_event_get_bytes(bytea *body, DbvcEventField field)
 }
 
 bool
-dbvc_event_get_int(bytea *body, DbvcEventField field, int64 *result)
-{
-	const char *value;
-	Size len;
-
-	if (!find(body, field, DBVC_CANON_INT, &value, &len))
-		return false;
-	*result = dbvc_canon_read_int(value, len);
-	return true;
-}
-
-bool
 dbvc_event_get_bool(bytea *body, DbvcEventField field, bool *result)
 {
 	const char *value;

@@ -113,8 +113,6 @@ extern void dbvc_event_leaf_hash(const void *body, Size len,
 extern char *dbvc_event_get_text(bytea *body, DbvcEventField field);
 extern List *dbvc_event_get_list(bytea *body, DbvcEventField field);
 extern bytea *dbvc_event_get_bytes(bytea *body, DbvcEventField field);
-extern bool dbvc_event_get_int(bytea *body, DbvcEventField field,
-							   int64 *value);
 extern bool dbvc_event_get_bool(bytea *body, DbvcEventField field,
 								bool *value);
 

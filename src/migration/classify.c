@@ -225,21 +225,24 @@ refuse_own_removal(DropStmt *stmt)
 	}
 }
 
-/* true and false, which the grammar of 15 casts from text. */
-static bool
-is_boolean_constant(Node *node)
+/* The constant itself, without the cast the grammar puts on true and false. */
+static A_Const *
+constant(Node *node)
 {
-	return IsA(node, TypeCast) && IsA(((TypeCast *) node)->arg, A_Const);
+	if (IsA(node, TypeCast))
+		node = ((TypeCast *) node)->arg;
+	return IsA(node, A_Const) ? (A_Const *) node : NULL;
 }
 
 /*
- * SELECT pg_catalog.set_config(...) of constants, as pg_dump writes it, is a
- * SET in disguise.  Nothing else may be: it is executed again for later steps.
+ * SELECT set_config(...) of constants, as pg_dump writes it, is a SET in
+ * disguise.  Nothing else may be: it is executed again for later steps.
  */
 static bool
 calls_set_config(SelectStmt *stmt)
 {
 	FuncCall *call;
+	A_Const *is_local;
 	ListCell *lc;
 
 	if (list_length(stmt->targetList) != 1 || stmt->fromClause != NIL ||
@@ -248,18 +251,19 @@ calls_set_config(SelectStmt *stmt)
 		stmt->limitOffset != NULL || stmt->intoClause != NULL)
 		return false;
 	call = (FuncCall *) linitial_node(ResTarget, stmt->targetList)->val;
-	if (call == NULL || !IsA(call, FuncCall) ||
-		list_length(call->funcname) != 2 ||
-		strcmp(strVal(linitial(call->funcname)), "pg_catalog") != 0 ||
-		strcmp(strVal(lsecond(call->funcname)), "set_config") != 0 ||
-		list_length(call->args) != 3)
+	if (call == NULL || !IsA(call, FuncCall) || list_length(call->args) != 3 ||
+		strcmp(strVal(llast(call->funcname)), "set_config") != 0)
+		return false;
+	if (list_length(call->funcname) > 1 &&
+		strcmp(strVal(linitial(call->funcname)), "pg_catalog") != 0)
 		return false;
 	foreach (lc, call->args)
 	{
-		if (!IsA(lfirst(lc), A_Const) && !is_boolean_constant(lfirst(lc)))
+		if (constant(lfirst(lc)) == NULL)
 			return false;
 	}
-	return true;
+	is_local = constant(lthird(call->args));
+	return !(IsA(&is_local->val, Boolean) && boolVal(&is_local->val));
 }
 
 void

@@ -62,44 +62,14 @@ lock_state(Drive *drive, const DbvcState *planned)
 	return state;
 }
 
-/* Migrations that the baseline just applied stands for. */
 static void
-record_covered(DbvcRun *run, List *covered)
-{
-	DbvcOwnerScope owner;
-	ListCell *lc;
-
-	foreach (lc, covered)
-	{
-		DbvcState *state = lfirst(lc);
-		DbvcEvent *event;
-		int64 event_id;
-
-		dbvc_owner_enter(&owner);
-		event = dbvc_event_begin("baselined", run->role);
-		dbvc_event_text(event, DBVC_EVENT_MIGRATION_ID, state->id);
-		dbvc_event_int(event, DBVC_EVENT_VERSION, state->version);
-		dbvc_event_bytes(event, DBVC_EVENT_CHECKSUM, state->checksum,
-						 DBVC_SHA256_LEN);
-		dbvc_event_text(event, DBVC_EVENT_REASON,
-						psprintf("covered by baseline \"%s\"",
-								 run->state->id));
-		event_id = dbvc_event_append(event);
-		dbvc_state_applied(state->id, state->version, state->version_event,
-						   state->checksum, "baselined", event_id, event_id);
-		dbvc_owner_leave(&owner);
-	}
-}
-
-static void
-run_whole(DbvcRun *run, List *covered, bool last)
+run_whole(DbvcRun *run, bool last)
 {
 	if (run->error == NULL)
 		dbvc_run_execute(run, 0, run->script->count, true, NULL, NULL);
 	if (run->error == NULL)
 	{
 		(void) dbvc_record_end(run);
-		record_covered(run, covered);
 		dbvc_run_commit(run, !last);
 		if (run->error == NULL)
 			return;
@@ -129,10 +99,11 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		return;
 	run = dbvc_run_prepare(state, drive->direction);
 	run->plan_hash = drive->plan_hash;
+	run->covered = covered;
 	if (dbvc_run_in_steps(run))
 		dbvc_run_steps(run);
 	else
-		run_whole(run, covered, last);
+		run_whole(run, last);
 	if (run->error != NULL)
 	{
 		dbvc_warn_leftovers(drive->leftovers);
@@ -160,22 +131,6 @@ check_expected(Drive *drive, const DbvcPlan *plan)
 								  drive->options->expect, hash),
 						errhint("Review dbvc.migration_plan() again.")));
 	drive->plan_hash = plan->hash;
-}
-
-static List *
-states_with_action(const DbvcPlan *plan, DbvcAction action)
-{
-	List *states = NIL;
-	ListCell *lc;
-
-	foreach (lc, plan->entries)
-	{
-		DbvcPlanEntry *entry = lfirst(lc);
-
-		if (entry->action == action)
-			states = lappend(states, entry->state);
-	}
-	return states;
 }
 
 /* Contents of the migration at n and the ones after it, in one query. */
@@ -251,9 +206,9 @@ drive_locked(Drive *drive)
 		DbvcPlan *plan = dbvc_plan_up(options->target, options->out_of_order);
 
 		check_expected(drive, plan);
-		states = states_with_action(plan, DBVC_ACTION_APPLY);
+		states = dbvc_plan_states(plan, DBVC_ACTION_APPLY);
 		/* a baseline comes first: they are recorded together with it */
-		covered = states_with_action(plan, DBVC_ACTION_BASELINE);
+		covered = dbvc_plan_states(plan, DBVC_ACTION_BASELINE);
 	}
 	else
 		states = dbvc_plan_down(options->target, options->has_steps,

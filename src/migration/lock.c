@@ -54,8 +54,9 @@ dbvc_run_lock(Oid extension, bool session, bool wait)
 				 errmsg("another session is running migrations"),
 				 errdetail("Database \"%s\" runs one migration at a time.",
 						   dbvc_database_id()),
-				 errhint("Wait for it to end, or use CALL dbvc.migrate(), "
-						 "which queues.")));
+				 errhint(
+					 "Try again when it has ended. CALL dbvc.migrate() and "
+					 "CALL dbvc.rollback() queue.")));
 }
 
 void

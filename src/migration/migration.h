@@ -91,7 +91,6 @@ typedef struct DbvcScript
 	int count;
 	int allocated;
 	DbvcStatement *statements;
-	bool wrapped;	   /* stood in one BEGIN; ... COMMIT; */
 	bool has_toplevel; /* some statement is DBVC_STATEMENT_TOPLEVEL */
 
 	/* while an error context of this script is active (script_error.c) */
@@ -223,6 +222,7 @@ typedef struct DbvcState
 	List *required;		 /* of DbvcState: those that requires names */
 	const char *missing; /* one of requires that is not registered */
 	bool circular;		 /* requires itself, by way of others */
+	bool needed;		 /* by the plan's target */
 	bool chosen;
 } DbvcState;
 
@@ -303,6 +303,8 @@ extern bool dbvc_state_here(const DbvcState *state);
 /* A baseline that came too late: something is applied already. */
 extern bool dbvc_state_skipped(const DbvcState *state, List *states);
 extern DbvcPlan *dbvc_plan_up(const char *target, bool out_of_order);
+/* States of the entries with an action, in order. */
+extern List *dbvc_plan_states(const DbvcPlan *plan, DbvcAction action);
 /* Applied migrations to roll back, newest first, as a List of DbvcState. */
 extern List *dbvc_plan_down(const char *target, bool has_steps, int32 steps);
 
@@ -335,6 +337,7 @@ typedef struct DbvcRun
 	TimestampTz started_at;
 	int64 started_event;	/* of a run in steps, else 0 */
 	const uint8 *plan_hash; /* what migrate(expect) named, or NULL */
+	List *covered;			/* of DbvcState: what a baseline stands for */
 	int statements;			/* executed */
 	ErrorData *error;		/* NULL: none */
 } DbvcRun;

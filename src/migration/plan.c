@@ -4,6 +4,8 @@
  */
 #include "migration/migration.h"
 
+#include "miscadmin.h"
+
 static bool
 is_kind(const DbvcState *state, const char *kind)
 {
@@ -202,6 +204,20 @@ hash_plan(DbvcPlan *plan)
 	dbvc_sha256(&piece, 1, plan->hash);
 }
 
+/* A target needs what it requires, repeatables too. */
+static void
+mark_needed(DbvcState *state)
+{
+	ListCell *lc;
+
+	check_stack_depth();
+	if (state->needed)
+		return;
+	state->needed = true;
+	foreach (lc, state->required)
+		mark_needed(lfirst(lc));
+}
+
 /* Fill the plan with what is pending up to the target. */
 static void
 collect(DbvcPlan *plan, List *ordered, DbvcState *target, DbvcState *baseline)
@@ -213,7 +229,7 @@ collect(DbvcPlan *plan, List *ordered, DbvcState *target, DbvcState *baseline)
 	{
 		DbvcState *state = lfirst(lc);
 
-		if (target != NULL && state != target &&
+		if (target != NULL && !state->needed &&
 			is_kind(state, DBVC_KIND_REPEATABLE))
 			continue;
 		if (!dbvc_state_pending(state) || !dbvc_state_here(state) ||
@@ -251,6 +267,8 @@ dbvc_plan_up(const char *target, bool out_of_order)
 	DbvcState *last = target ? find_state(ordered, target) : NULL;
 	ListCell *lc;
 
+	if (last != NULL)
+		mark_needed(last);
 	collect(plan, ordered, last, choose_baseline(ordered, last));
 	foreach (lc, plan->entries)
 		check_requirements_here(((DbvcPlanEntry *) lfirst(lc))->state);
@@ -258,6 +276,22 @@ dbvc_plan_up(const char *target, bool out_of_order)
 		check_order(ordered);
 	hash_plan(plan);
 	return plan;
+}
+
+List *
+dbvc_plan_states(const DbvcPlan *plan, DbvcAction action)
+{
+	List *states = NIL;
+	ListCell *lc;
+
+	foreach (lc, plan->entries)
+	{
+		DbvcPlanEntry *entry = lfirst(lc);
+
+		if (entry->action == action)
+			states = lappend(states, entry->state);
+	}
+	return states;
 }
 
 static int

@@ -107,6 +107,31 @@ put_error(DbvcEvent *event, const DbvcRun *run)
 					recordable(error->context));
 }
 
+/* Migrations that the baseline just applied stands for. */
+static void
+record_covered(const DbvcRun *run)
+{
+	ListCell *lc;
+
+	foreach (lc, run->covered)
+	{
+		DbvcState *state = lfirst(lc);
+		DbvcEvent *event = dbvc_event_begin("baselined", run->role);
+		int64 event_id;
+
+		dbvc_event_text(event, DBVC_EVENT_MIGRATION_ID, state->id);
+		dbvc_event_int(event, DBVC_EVENT_VERSION, state->version);
+		dbvc_event_bytes(event, DBVC_EVENT_CHECKSUM, state->checksum,
+						 DBVC_SHA256_LEN);
+		dbvc_event_text(event, DBVC_EVENT_REASON,
+						psprintf("covered by baseline \"%s\"",
+								 run->state->id));
+		event_id = dbvc_event_append(event);
+		dbvc_state_applied(state->id, state->version, state->version_event,
+						   state->checksum, "baselined", event_id, event_id);
+	}
+}
+
 int64
 dbvc_record_end(DbvcRun *run)
 {
@@ -125,8 +150,11 @@ dbvc_record_end(DbvcRun *run)
 	if (run->error != NULL)
 		dbvc_state_outcome(run->state->id, event_type, event_id);
 	else if (run->direction == DBVC_UP)
+	{
+		record_covered(run);
 		dbvc_state_applied(run->state->id, run->version, run->version_event,
 						   run->checksum, event_type, event_id, event_id);
+	}
 	else
 		dbvc_state_rolled_back(run->state->id, event_id);
 	dbvc_owner_leave(&owner);

@@ -341,10 +341,14 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 	DbvcRun *run;
 	ErrorData *error;
 	List *before;
+	List *covered = NIL;
 
 	dbvc_owner_enter(&owner);
 	dbvc_run_lock(dbvc_extension_oid(), false, false);
 	state = state_for_single_run(id, direction);
+	if (direction == DBVC_UP && strcmp(state->kind, DBVC_KIND_BASELINE) == 0)
+		covered =
+			dbvc_plan_states(dbvc_plan_up(id, true), DBVC_ACTION_BASELINE);
 	dbvc_owner_leave(&owner);
 	if (dry_run)
 	{
@@ -354,6 +358,7 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 		return 0;
 	}
 	run = dbvc_run_prepare(state, direction);
+	run->covered = covered;
 	if (dbvc_run_in_steps(run))
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),

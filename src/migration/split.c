@@ -27,6 +27,14 @@
 /* CREATE [OR REPLACE] FUNCTION is decided by the first four words. */
 #define WORDS_SEEN 4
 
+#define TRANSACTION_HINT \
+	"Transactions are begun and ended by dbvc; only one BEGIN; ... COMMIT; " \
+	"around a whole script is understood, and dropped."
+#define PSQL_HINT "The server does not know psql's commands; write SQL."
+#define COPY_HINT \
+	"The data begin on the line after the semicolon, and end with a line " \
+	"that holds \\. and nothing else."
+
 typedef struct Splitter
 {
 	DbvcScript *script;
@@ -67,8 +75,8 @@ scan_from(Splitter *sp, int offset)
 	sp->script->base = offset;
 }
 
-DBVC_NORETURN static void pg_attribute_printf(3, 4)
-	refuse(Splitter *sp, int offset, const char *format, ...)
+DBVC_NORETURN static void pg_attribute_printf(4, 5)
+	refuse(Splitter *sp, int offset, const char *hint, const char *format, ...)
 {
 	StringInfoData message;
 	va_list args;
@@ -85,12 +93,9 @@ DBVC_NORETURN static void pg_attribute_printf(3, 4)
 	}
 	va_end(args);
 	sp->script->base = offset;
-	ereport(ERROR,
-			(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
-			 errmsg_internal("%s", message.data),
-			 errhint("A script holds SQL statements; transactions are begun "
-					 "and ended by dbvc, and psql's commands are unknown to "
-					 "the server.")));
+	ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+					errmsg_internal("%s", message.data),
+					hint ? errhint("%s", hint) : 0));
 }
 
 static int
@@ -119,7 +124,7 @@ data_begins(Splitter *sp, int after_semicolon)
 	if (*at == '\0')
 		return at - sp->script->text;
 	if (*at != '\n')
-		refuse(sp, at - sp->script->text,
+		refuse(sp, at - sp->script->text, COPY_HINT,
 			   "text after COPY ... FROM stdin on the same line");
 	return at + 1 - sp->script->text;
 }
@@ -148,7 +153,7 @@ read_copy_data(Splitter *sp, DbvcStatement *statement, int after_semicolon)
 			break;
 		at = eol + 1;
 	}
-	refuse(sp, statement->start,
+	refuse(sp, statement->start, COPY_HINT,
 		   "data of COPY ... FROM stdin does not end with a line \"\\.\"");
 }
 
@@ -176,7 +181,8 @@ static bool
 is_wrapper(Splitter *sp, Node *node)
 {
 	if (sp->commit_seen)
-		refuse(sp, sp->start, "statement after the script's COMMIT");
+		refuse(sp, sp->start, TRANSACTION_HINT,
+			   "statement after the script's COMMIT");
 	if (dbvc_is_plain_begin(node) && sp->script->count == 0 && !sp->begin_seen)
 	{
 		sp->begin_seen = true;
@@ -189,7 +195,8 @@ is_wrapper(Splitter *sp, Node *node)
 		return true;
 	}
 	if (IsA(node, TransactionStmt))
-		refuse(sp, sp->start, "transaction control in a script");
+		refuse(sp, sp->start, TRANSACTION_HINT,
+			   "transaction control in a script");
 	return false;
 }
 
@@ -232,7 +239,7 @@ finish_statement(Splitter *sp, int end, int after)
 					 RAW_PARSE_DEFAULT);
 	MemoryContextSwitchTo(old);
 	if (list_length(raw) != 1)
-		refuse(sp, sp->start, "statements that cannot be told apart");
+		refuse(sp, sp->start, NULL, "statements that cannot be told apart");
 	node = linitial_node(RawStmt, raw)->stmt;
 	if (!is_wrapper(sp, node))
 	{
@@ -309,8 +316,8 @@ skip_meta_command(Splitter *sp, int offset)
 	if (sp->start >= 0 ||
 		!((word == 9 && strncmp(at, "\\restrict", 9) == 0) ||
 		  (word == 11 && strncmp(at, "\\unrestrict", 11) == 0)))
-		refuse(sp, offset, "psql command \"%.*s\" in a script", Min(word, 32),
-			   at);
+		refuse(sp, offset, PSQL_HINT, "psql command \"%.*s\" in a script",
+			   Min(word, 32), at);
 	return offset + strcspn(at, "\n");
 }
 
@@ -355,12 +362,14 @@ split_statements(Splitter *sp)
 		finish_statement(sp, end, end);
 	}
 	if (sp->begin_seen && !sp->commit_seen)
-		refuse(sp, sp->begin_offset, "BEGIN without COMMIT at the end");
-	sp->script->wrapped = sp->begin_seen;
+		refuse(sp, sp->begin_offset, TRANSACTION_HINT,
+			   "BEGIN without COMMIT at the end");
 	for (int i = 0; sp->begin_seen && i < sp->script->count; i++)
 	{
 		if (sp->script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)
 			refuse(sp, sp->script->statements[i].start,
+				   "Remove BEGIN and COMMIT: dbvc then runs the script in "
+				   "steps.",
 				   "statement that cannot run in a transaction between the "
 				   "script's BEGIN and COMMIT");
 	}

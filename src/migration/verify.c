@@ -32,7 +32,9 @@ put_row(Verifier *verifier, const char *id, const char *check, bool ok,
 	Datum values[4] = {0};
 	bool nulls[4] = {0};
 
-	values[0] = CStringGetTextDatum(id);
+	nulls[0] = id == NULL;
+	if (id != NULL)
+		values[0] = CStringGetTextDatum(id);
 	values[1] = CStringGetTextDatum(check);
 	values[2] = BoolGetDatum(ok);
 	nulls[3] = detail == NULL;
@@ -96,9 +98,11 @@ put_check(Verifier *verifier, const char *id, const char *check,
 
 /* Bodies against leaf hashes, texts against commitments, texts that miss. */
 static DbvcQuery bad_events = {
-	"SELECT e.migration_id, 'event ' || e.id FROM dbvc.change_event e "
-	"WHERE e.migration_id IS NOT NULL AND ($1 IS NULL OR e.migration_id = $1) "
-	"AND (dbvc.event_leaf_hash(e.body) IS DISTINCT FROM e.leaf_hash "
+	"SELECT COALESCE(dbvc.event_text(e.body, 'migration_id'), "
+	"e.migration_id, ''), 'event ' || e.id FROM dbvc.change_event e "
+	"WHERE ($1 IS NULL OR $1 = e.migration_id "
+	"OR $1 = dbvc.event_text(e.body, 'migration_id')) AND "
+	"(dbvc.event_leaf_hash(e.body) IS DISTINCT FROM e.leaf_hash "
 	"OR dbvc.event_bigint(e.body, 'id') IS DISTINCT FROM e.id "
 	"OR dbvc.event_bigint(e.body, 'inc') IS DISTINCT FROM e.inc "
 	"OR dbvc.event_bigint(e.body, 'xid')::text IS DISTINCT FROM e.xid::text "
@@ -120,6 +124,16 @@ static DbvcQuery bad_events = {
 	"AND t.field = f) ORDER BY 1, 2",
 	1,
 	{TEXTOID}};
+
+/* A restore with --disable-triggers leaves guards that replicas skip. */
+static DbvcQuery bad_guards = {
+	"SELECT 'trigger of dbvc.' || t.name || ' is not ENABLE ALWAYS' "
+	"FROM unnest(ARRAY['change_event', 'change_event_text', 'incarnation']) "
+	"t(name) WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g "
+	"WHERE g.tgrelid = ('dbvc.' || t.name)::regclass "
+	"AND g.tgname = t.name || '_guard' AND g.tgenabled = 'A') ORDER BY 1",
+	0,
+	{0}};
 
 static DbvcQuery bad_checksums = {
 	"SELECT v.id, 'version ' || v.version FROM dbvc.migration_version v "
@@ -207,12 +221,15 @@ typedef struct Applied
 static void
 read_applied(void *arg)
 {
-	static DbvcQuery query = {"SELECT dbvc.event_text(e.body, 'role') "
-							  "FROM dbvc.change_event e WHERE e.id = $1",
-							  1,
-							  {INT8OID}};
+	/* an acceptance brings its own script, and answers for it */
+	static DbvcQuery query = {
+		"SELECT dbvc.event_text(COALESCE((SELECT v.body FROM "
+		"dbvc.change_event v WHERE v.id = $1 AND v.event_type = 'accepted'), "
+		"(SELECT a.body FROM dbvc.change_event a WHERE a.id = $2)), 'role')",
+		2,
+		{INT8OID, INT8OID}};
 	Applied *applied = arg;
-	Datum value;
+	Datum values[2];
 
 	applied->state = dbvc_state_read(applied->id, false);
 	if (applied->state == NULL || applied->state->applied_version == 0)
@@ -220,8 +237,9 @@ read_applied(void *arg)
 	applied->content =
 		dbvc_state_content(applied->state,
 						   applied->state->applied_version_event);
-	value = Int64GetDatum(applied->state->applied_event);
-	if (dbvc_query_run(&query, &value, NULL, false, 1) == 1)
+	values[0] = Int64GetDatum(applied->state->applied_version_event);
+	values[1] = Int64GetDatum(applied->state->applied_event);
+	if (dbvc_query_run(&query, values, NULL, false, 1) == 1)
 		applied->role = dbvc_row_text(0, 1);
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -235,7 +253,7 @@ role_to_verify_as(const Applied *applied)
 {
 	Oid role = applied->role ? get_role_oid(applied->role, true) : InvalidOid;
 
-	if (OidIsValid(role) && is_member_of_role(GetUserId(), role))
+	if (OidIsValid(role) && dbvc_can_set_role(GetUserId(), role))
 		return role;
 	return InvalidOid;
 }
@@ -361,6 +379,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	List *events;
 	List *checksums;
 	List *states;
+	List *guards;
 	ListCell *lc;
 
 	dbvc_refuse_in_script(NULL);
@@ -372,6 +391,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	events = find_problems(&bad_events, only);
 	checksums = find_problems(&bad_checksums, only);
 	states = find_problems(&bad_states, only);
+	guards = dbvc_query_texts(&bad_guards);
 	dbvc_owner_leave(&owner);
 	foreach (lc, subjects)
 	{
@@ -386,6 +406,15 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 		if (scripts)
 			verify_script(&verifier, subject->id);
 	}
+	foreach (lc, events)
+	{
+		const Problem *problem = lfirst(lc);
+
+		if (problem->id[0] == '\0')
+			put_row(&verifier, NULL, "events", false, problem->detail);
+	}
+	foreach (lc, guards)
+		put_row(&verifier, NULL, "guard", false, lfirst(lc));
 	SPI_finish();
 	return (Datum) 0;
 }

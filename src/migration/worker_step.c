@@ -194,7 +194,6 @@ static void
 check_index(void *arg)
 {
 	IndexLookup *index = arg;
-
 	DbvcScript *script = index->run->script;
 
 	if (index->name == NULL || index->valid)
@@ -217,15 +216,17 @@ refuse_other_index(void *arg)
 {
 	IndexLookup *index = arg;
 
-	ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_INDEX),
-					errmsg("index %s is there, but is not the one that the "
-						   "interrupted run was building",
-						   index->name),
-					index->busy
-						? errdetail("Another session is at work on its table.")
-						: errdetail("It is on another table, or of another "
-									"kind."),
-					errhint("Drop or rename it, and migrate again.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DBVC_INVALID_INDEX),
+			 errmsg("index %s is there, but is not the one that the "
+					"interrupted run was building",
+					index->name),
+			 index->busy
+				 ? errdetail("Another session is at work on its table.")
+				 : errdetail("It is on another table, or of another "
+							 "kind."),
+			 index->busy ? errhint("Migrate again when it has ended.")
+						 : errhint("Drop or rename it, and migrate again.")));
 }
 
 /* What DROP INDEX CONCURRENTLY and DETACH PARTITION CONCURRENTLY leave. */

@@ -87,6 +87,13 @@
 #define DBVC_LOCK_HELD_EXACTLY
 #endif
 
+/* From 16 on, membership alone does not allow SET ROLE. */
+#if PG_VERSION_NUM >= 160000
+#define dbvc_can_set_role(member, role) member_can_set_role((member), (role))
+#else
+#define dbvc_can_set_role(member, role) is_member_of_role((member), (role))
+#endif
+
 /* A worker may connect as a role without LOGIN from 17 on. */
 #if PG_VERSION_NUM >= 170000
 #define DBVC_WORKER_CONNECT_FLAGS BGWORKER_BYPASS_ROLELOGINCHECK

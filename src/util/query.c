@@ -68,15 +68,6 @@ dbvc_row_int64(uint64 row, int column, int64 if_null)
 	return isnull ? if_null : DatumGetInt64(value);
 }
 
-bool
-dbvc_row_bool(uint64 row, int column, bool if_null)
-{
-	bool isnull;
-	Datum value = dbvc_row_datum(row, column, &isnull);
-
-	return isnull ? if_null : DatumGetBool(value);
-}
-
 bytea *
 dbvc_row_bytea(uint64 row, int column)
 {

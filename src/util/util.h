@@ -63,7 +63,6 @@ extern List *dbvc_query_texts(DbvcQuery *query);
 /* Column of a row of SPI_tuptable; text and bytea are copied with palloc. */
 extern char *dbvc_row_text(uint64 row, int column);
 extern int64 dbvc_row_int64(uint64 row, int column, int64 if_null);
-extern bool dbvc_row_bool(uint64 row, int column, bool if_null);
 extern bytea *dbvc_row_bytea(uint64 row, int column);
 extern Datum dbvc_row_datum(uint64 row, int column, bool *isnull);
 
