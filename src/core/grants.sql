@@ -7,6 +7,12 @@ REVOKE ALL ON ALL TABLES IN SCHEMA dbvc FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA dbvc FROM PUBLIC;
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA dbvc FROM PUBLIC;
 
+-- ... not even those whom the installing role's default privileges name
+CREATE FUNCTION install_revoke() RETURNS void
+AS 'MODULE_PATHNAME', 'dbvc_install_revoke' LANGUAGE C;
+SELECT dbvc.install_revoke();
+DROP FUNCTION install_revoke();
+
 -- Pure functions, which views need from whoever reads them
 GRANT EXECUTE ON FUNCTION dbvc.version(), event_text(bytea, text), event_bigint(bytea, text), event_time(bytea, text),
 	event_bytea(bytea, text), event_boolean(bytea, text), event_list(bytea, text), event_leaf_hash(bytea),
