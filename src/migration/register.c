@@ -363,9 +363,27 @@ keep_what_is_not_said(FunctionCallInfo fcinfo, DbvcContent *content,
 		content->transactional = old->transactional;
 	}
 	if (PG_ARGISNULL(ARG_REQUIRES))
-	content->requires = old->requires;
+		content->requires = old->requires;
 	if (PG_ARGISNULL(ARG_ENVIRONMENTS))
 		content->environments = state->environments;
+}
+
+/*
+ * A rollback in steps that stopped half-way goes on with the accepted down
+ * script, which must begin with what was executed.
+ */
+static bool
+keeps_down_steps(const DbvcState *state, const DbvcContent *content)
+{
+	DbvcRun run = {.state = unconstify(DbvcState *, state),
+				   .direction = DBVC_DOWN};
+
+	if (dbvc_run_steps_done(&run) == 0)
+		return false;
+	run.script =
+		dbvc_script_new(state->id, "down", content->down ? content->down : "");
+	dbvc_script_split(run.script);
+	return dbvc_run_resume_at(&run) > 0;
 }
 
 PG_FUNCTION_INFO_V1(dbvc_migration_accept);
@@ -379,6 +397,7 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	DbvcState *state;
 	int64 version;
 	int64 event_id;
+	bool keep_steps;
 	Datum row;
 
 	dbvc_refuse_in_script(NULL);
@@ -397,6 +416,7 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	check_kind(content);
 	check_transactional(content);
 	dbvc_checksum(content);
+	keep_steps = keeps_down_steps(state, content);
 	version = state->version + 1;
 	event_id = record_version("accepted", content, version, role, reason);
 	dbvc_state_register(content, version, event_id);
@@ -404,6 +424,9 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 					   "accepted",
 					   state->applied_event ? state->applied_event : event_id,
 					   event_id);
+	if (keep_steps)
+		dbvc_state_steps(state->id, DBVC_DOWN, state->steps_done,
+						 state->steps_hash);
 	row = migration_row(event_id);
 	dbvc_owner_leave(&owner);
 	SPI_finish();

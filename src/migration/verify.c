@@ -127,7 +127,8 @@ static DbvcQuery bad_events = {
 
 /* A restore with --disable-triggers leaves guards that replicas skip. */
 static DbvcQuery bad_guards = {
-	"SELECT 'trigger of dbvc.' || t.name || ' is not ENABLE ALWAYS' "
+	"SELECT format('trigger %1$s_guard is not ENABLE ALWAYS: run ALTER TABLE "
+	"dbvc.%1$s ENABLE ALWAYS TRIGGER %1$s_guard', t.name) "
 	"FROM unnest(ARRAY['change_event', 'change_event_text', 'incarnation']) "
 	"t(name) WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g "
 	"WHERE g.tgrelid = ('dbvc.' || t.name)::regclass "
@@ -380,12 +381,14 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	List *checksums;
 	List *states;
 	List *guards;
+	List *leftovers;
 	ListCell *lc;
 
 	dbvc_refuse_in_script(NULL);
 	InitMaterializedSRF(fcinfo, 0);
 	verifier.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();
+	leftovers = dbvc_session_leftovers();
 	dbvc_owner_enter(&owner);
 	subjects = read_subjects(only);
 	events = find_problems(&bad_events, only);
@@ -415,6 +418,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	}
 	foreach (lc, guards)
 		put_row(&verifier, NULL, "guard", false, lfirst(lc));
+	dbvc_warn_leftovers(leftovers);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -186,9 +186,9 @@ WITH newest AS (
 	AND e.migration_id IS NOT NULL
 	ORDER BY e.migration_id, e.id DESC
 ), step AS (
-	SELECT DISTINCT ON (e.migration_id) e.migration_id AS id, e.event_type, e.body
+	SELECT DISTINCT ON (e.migration_id) e.migration_id AS id, e.id AS event_id, e.event_type, e.body
 	FROM dbvc.change_event e
-	WHERE e.event_type IN ('completed', 'accepted', 'baselined', 'rolled_back', 'reset', 'step_completed')
+	WHERE e.event_type IN ('completed', 'baselined', 'rolled_back', 'reset', 'step_completed')
 	AND e.migration_id IS NOT NULL
 	ORDER BY e.migration_id, e.id DESC
 )
@@ -217,7 +217,10 @@ FROM newest n
 LEFT JOIN applied a ON a.id = n.id AND a.event_type <> 'rolled_back'
 LEFT JOIN streak k ON k.id = n.id
 LEFT JOIN ended r ON r.id = n.id
-LEFT JOIN step p ON p.id = n.id AND p.event_type = 'step_completed';
+LEFT JOIN step p ON p.id = n.id AND p.event_type = 'step_completed'
+	-- an acceptance puts an end to unfinished steps upwards, not downwards
+	AND NOT (dbvc.event_text(p.body, 'direction') = 'up' AND EXISTS (SELECT 1 FROM dbvc.change_event c
+		WHERE c.migration_id = p.id AND c.event_type = 'accepted' AND c.id > p.event_id));
 COMMENT ON VIEW migration_state_derived IS
 'what migration_state should hold, computed from the events alone';
 
