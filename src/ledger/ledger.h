@@ -62,7 +62,8 @@
 	X(53, ERROR_CONTEXT, "error_context", COMMITMENT) \
 	X(54, LOCKS, "locks", TEXT) \
 	X(55, PLAN_HASH, "plan_hash", BYTES) \
-	X(56, DETAIL, "detail", TEXT)
+	X(56, DETAIL, "detail", TEXT) \
+	X(57, VERIFY_ROLE, "verify_role", TEXT)
 
 #define DBVC_EVENT_FIELD_ENUM(id, symbol, name, type) \
 	DBVC_EVENT_##symbol = (id),

@@ -213,15 +213,19 @@ refuse_own_removal(DropStmt *stmt)
 {
 	ListCell *lc;
 
-	if (stmt->removeType != OBJECT_EXTENSION)
+	if (stmt->removeType != OBJECT_EXTENSION &&
+		stmt->removeType != OBJECT_SCHEMA)
 		return;
 	foreach (lc, stmt->objects)
 	{
 		if (strcmp(strVal(lfirst(lc)), "dbvc") == 0)
-			ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
-							errmsg("DROP EXTENSION dbvc in a script"),
-							errhint("It would erase the history it is to be "
-									"recorded in.")));
+			ereport(ERROR,
+					(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
+					 errmsg("DROP %s dbvc in a script",
+							stmt->removeType == OBJECT_SCHEMA ? "SCHEMA"
+															  : "EXTENSION"),
+					 errhint("It would erase the history it is to be "
+							 "recorded in.")));
 	}
 }
 

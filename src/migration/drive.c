@@ -34,6 +34,18 @@ typedef struct Drive
 	int count;					 /* migrations run */
 } Drive;
 
+/* New content may run; but where and after what it runs was planned. */
+static bool
+plan_still_holds(const DbvcState *state, const DbvcState *planned)
+{
+	return state->version == planned->version ||
+		   (strcmp(state->kind, planned->kind) == 0 &&
+			strcmp(dbvc_join_all(state->requires),
+				   dbvc_join_all(planned->requires)) == 0 &&
+			strcmp(dbvc_join_all(state->environments),
+				   dbvc_join_all(planned->environments)) == 0);
+}
+
 /* What the plan names may have changed since: the row is locked now. */
 static DbvcState *
 lock_state(Drive *drive, const DbvcState *planned)
@@ -57,6 +69,15 @@ lock_state(Drive *drive, const DbvcState *planned)
 						   dbvc_hex(planned->checksum, DBVC_SHA256_LEN),
 						   dbvc_hex(state->checksum, DBVC_SHA256_LEN)),
 				 errhint("Review dbvc.migration_plan() again.")));
+	if (!plan_still_holds(state, planned))
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_PLAN_CHANGED),
+				 errmsg("migration \"%s\" was registered anew while "
+						"migrations ran",
+						state->id),
+				 errdetail("Its kind, environments or requirements are not "
+						   "those that were planned with."),
+				 errhint("Call dbvc.migrate() again.")));
 	state->content = planned->content;
 	state->content_event = planned->content_event;
 	return state;

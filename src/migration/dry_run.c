@@ -134,6 +134,24 @@ is_left_out(const DbvcRun *run, int number)
 		   (run->stepwise && statement->commits);
 }
 
+/*
+ * After a statement that was left out, an error may be due to its absence:
+ * the index is not there, the partition still attached.  That says nothing
+ * about the script.
+ */
+static const char *
+give_up(DbvcRun *run, int skipped)
+{
+	const char *detail =
+		psprintf("statements that cannot run in a transaction were not tried "
+				 "(%d), nor what follows statement %d, which fails without "
+				 "them: %s",
+				 skipped, run->statements, run->error->message);
+
+	run->error = NULL;
+	return detail;
+}
+
 /* Transactional statements run; those for the worker are left out. */
 static const char *
 try_statements(DbvcRun *run, DryRun *dry)
@@ -154,6 +172,8 @@ try_statements(DbvcRun *run, DryRun *dry)
 			skipped++;
 		at = to;
 	}
+	if (run->error != NULL && skipped > 0)
+		return give_up(run, skipped);
 	if (run->error == NULL)
 		check_deferred(run);
 	if (skipped == 0)

@@ -44,8 +44,9 @@ typedef struct DbvcContent
 	List *requires;		/* of char *, sorted, without duplicates */
 	List *environments; /* of char *, NIL: everywhere */
 	bool has_transactional;
-	bool transactional; /* if has_transactional */
-	bytea *source;		/* the file as it was, or NULL */
+	bool transactional;		 /* if has_transactional */
+	bytea *source;			 /* the file as it was, or NULL */
+	const char *verify_role; /* who answers for an accepted verify script */
 	uint8 checksum[DBVC_SHA256_LEN];
 } DbvcContent;
 
@@ -240,6 +241,9 @@ extern bool dbvc_state_any_pending(void);
  * is that, checked against its hashes. */
 extern DbvcContent *dbvc_state_content(const DbvcState *state,
 									   int64 version_event);
+/* Who answers for the verify script of what is applied: the role that applied
+ * it, or that accepted another one since; NULL if that is not recorded. */
+extern char *dbvc_state_verify_role(const DbvcState *state);
 /* Read the newest contents of some states in one query. */
 extern void dbvc_state_prefetch(List *states);
 /* Insert the row of a new migration, or wait for whoever does. */

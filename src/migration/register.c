@@ -200,6 +200,7 @@ record_version(const char *event_type, const DbvcContent *content,
 	dbvc_event_text(event, DBVC_EVENT_VERIFY_SCRIPT, content->verify);
 	dbvc_event_text(event, DBVC_EVENT_DESCRIPTION, content->description);
 	dbvc_event_text(event, DBVC_EVENT_REASON, reason);
+	dbvc_event_text(event, DBVC_EVENT_VERIFY_ROLE, content->verify_role);
 	return dbvc_event_append(event);
 }
 
@@ -222,15 +223,20 @@ content_changed(const DbvcState *state, const DbvcContent *content)
 					 state->id)));
 }
 
-/* May a new content of this migration be registered now? */
 static void
-check_may_change(const DbvcState *state, const DbvcContent *content)
+check_not_running(const DbvcState *state)
 {
 	if (state->outcome != NULL && strcmp(state->outcome, "started") == 0 &&
 		dbvc_run_lock_busy(dbvc_extension_oid()))
 		ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 						errmsg("migration \"%s\" is running", state->id),
 						errhint("Register the change when it has ended.")));
+}
+
+/* May a new content of this migration be registered? */
+static void
+check_may_change(const DbvcState *state, const DbvcContent *content)
+{
 	if (state->applied_version != 0 &&
 		(strcmp(state->kind, DBVC_KIND_REPEATABLE) != 0 ||
 		 strcmp(content->kind, DBVC_KIND_REPEATABLE) != 0))
@@ -280,6 +286,7 @@ register_content(DbvcContent *content, Oid role)
 	{
 		if (is_known(state, content))
 			return state->version_event;
+		check_not_running(state);
 		if (!same_checksum(state, content))
 			check_may_change(state, content);
 		version = state->version + 1;
@@ -352,7 +359,10 @@ keep_what_is_not_said(FunctionCallInfo fcinfo, DbvcContent *content,
 	if (content->down == NULL)
 		content->down = old->down;
 	if (content->verify == NULL)
+	{
 		content->verify = old->verify;
+		content->verify_role = dbvc_state_verify_role(state);
+	}
 	if (content->kind == NULL)
 		content->kind = old->kind;
 	if (content->author == NULL)
@@ -412,6 +422,7 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	state = dbvc_state_read(content->id, true);
 	if (state == NULL)
 		dbvc_unknown_migration(content->id);
+	content->verify_role = GetUserNameFromId(role, false);
 	keep_what_is_not_said(fcinfo, content, state);
 	check_kind(content);
 	check_transactional(content);

@@ -210,6 +210,26 @@ dbvc_state_content(const DbvcState *state, int64 version_event)
 	return content;
 }
 
+char *
+dbvc_state_verify_role(const DbvcState *state)
+{
+	static DbvcQuery query = {
+		"SELECT COALESCE((SELECT dbvc.event_text(v.body, 'verify_role') "
+		"FROM dbvc.change_event v WHERE v.id = $1), "
+		"(SELECT dbvc.event_text(a.body, 'role') "
+		"FROM dbvc.change_event a WHERE a.id = $2))",
+		2,
+		{INT8OID, INT8OID}};
+	Datum values[2] = {Int64GetDatum(state->applied_version_event),
+					   Int64GetDatum(state->applied_event)};
+	char *role;
+
+	(void) dbvc_query_run(&query, values, NULL, false, 1);
+	role = dbvc_row_text(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return role;
+}
+
 void
 dbvc_state_prefetch(List *states)
 {

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -26,8 +27,8 @@ typedef struct Verifier
 } Verifier;
 
 static void
-put_row(Verifier *verifier, const char *id, const char *check, bool ok,
-		const char *detail)
+put_answer(Verifier *verifier, const char *id, const char *check, bool known,
+		   bool ok, const char *detail)
 {
 	Datum values[4] = {0};
 	bool nulls[4] = {0};
@@ -37,11 +38,19 @@ put_row(Verifier *verifier, const char *id, const char *check, bool ok,
 		values[0] = CStringGetTextDatum(id);
 	values[1] = CStringGetTextDatum(check);
 	values[2] = BoolGetDatum(ok);
+	nulls[2] = !known;
 	nulls[3] = detail == NULL;
 	if (detail != NULL)
 		values[3] = CStringGetTextDatum(detail);
 	tuplestore_putvalues(verifier->result->setResult,
 						 verifier->result->setDesc, values, nulls);
+}
+
+static void
+put_row(Verifier *verifier, const char *id, const char *check, bool ok,
+		const char *detail)
+{
+	put_answer(verifier, id, check, true, ok, detail);
 }
 
 /* What is wrong with a migration, by one of the checks. */
@@ -190,6 +199,21 @@ execute_verify_script(void *arg)
 	SetUserIdAndSecContext(userid, sec_context);
 }
 
+/*
+ * Was it the caller's own statement that was cancelled?  A script's timeout,
+ * or an error that it raises with that SQLSTATE, must not hide all others.
+ */
+static bool
+cancels_caller(const ErrorData *error)
+{
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED ||
+		error->funcname == NULL ||
+		strcmp(error->funcname, "ProcessInterrupts") != 0)
+		return false;
+	return StatementTimeout > 0 || error->message_id == NULL ||
+		   strstr(error->message_id, "statement timeout") == NULL;
+}
+
 /* Run a verify script; NULL or what is wrong. */
 static char *
 run_verify_script(const char *id, const char *text, Oid role)
@@ -202,7 +226,7 @@ run_verify_script(const char *id, const char *text, Oid role)
 
 	dbvc_script_leave(outer);
 	AtEOXact_GUC(false, guc_level);
-	if (error != NULL && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error != NULL && cancels_caller(error))
 		ReThrowError(error);
 	if (error != NULL && error->context != NULL)
 		return psprintf("%s (%s)", error->message, error->context);
@@ -216,21 +240,13 @@ typedef struct Applied
 	const char *id;
 	DbvcState *state;
 	DbvcContent *content;
-	char *role; /* who applied it */
+	char *role; /* who answers for the verify script */
 } Applied;
 
 static void
 read_applied(void *arg)
 {
-	/* an acceptance brings its own script, and answers for it */
-	static DbvcQuery query = {
-		"SELECT dbvc.event_text(COALESCE((SELECT v.body FROM "
-		"dbvc.change_event v WHERE v.id = $1 AND v.event_type = 'accepted'), "
-		"(SELECT a.body FROM dbvc.change_event a WHERE a.id = $2)), 'role')",
-		2,
-		{INT8OID, INT8OID}};
 	Applied *applied = arg;
-	Datum values[2];
 
 	applied->state = dbvc_state_read(applied->id, false);
 	if (applied->state == NULL || applied->state->applied_version == 0)
@@ -238,11 +254,7 @@ read_applied(void *arg)
 	applied->content =
 		dbvc_state_content(applied->state,
 						   applied->state->applied_version_event);
-	values[0] = Int64GetDatum(applied->state->applied_version_event);
-	values[1] = Int64GetDatum(applied->state->applied_event);
-	if (dbvc_query_run(&query, values, NULL, false, 1) == 1)
-		applied->role = dbvc_row_text(0, 1);
-	SPI_freetuptable(SPI_tuptable);
+	applied->role = dbvc_state_verify_role(applied->state);
 }
 
 /*
@@ -285,12 +297,13 @@ verify_script(Verifier *verifier, const char *id)
 	role = role_to_verify_as(&applied);
 	if (!OidIsValid(role))
 	{
-		put_row(verifier, id, "verify script", false,
-				applied.role == NULL
-					? "not run: it is not recorded who applied the migration"
-					: psprintf("not run: \"%s\" applied the migration, and "
-							   "you are not a member of that role",
-							   applied.role));
+		put_answer(
+			verifier, id, "verify script", applied.role == NULL, false,
+			applied.role == NULL
+				? "not run: it is not recorded who applied the migration"
+				: psprintf("not run: \"%s\" applied the migration, and "
+						   "you are not a member of that role",
+						   applied.role));
 		return;
 	}
 	failure = run_verify_script(id, applied.content->verify, role);

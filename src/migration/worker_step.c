@@ -367,6 +367,12 @@ dbvc_step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 	}
 	if (run->error != NULL)
 		return;
+	if (interrupted && run->script->statements[number].commits)
+		ereport(
+			WARNING,
+			(errmsg("statement %d of \"%s\" may have been executed in part "
+					"by the interrupted run, and is executed again",
+					number + 1, run->state->id)));
 	was_there = find_index(run, number).name != NULL;
 	before = invalid_indexes();
 	run->error = dbvc_toplevel_execute(run->script, number, NULL);
