@@ -11,6 +11,7 @@
 #include "migration/migration.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
@@ -289,6 +290,9 @@ dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
 	}
 	PG_FINALLY();
 	{
+		/* an error may come after commits that did not wait for the disk */
+		if (synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
+			XLogFlush(XactLastCommitEnd);
 		dbvc_run_unlock(extension);
 	}
 	PG_END_TRY();
