@@ -137,7 +137,8 @@ is_left_out(const DbvcRun *run, int number)
 /*
  * After a statement that was left out, an error may be due to its absence:
  * the index is not there, the partition still attached.  That says nothing
- * about the script.
+ * about the script.  The message may quote data and stays out of the record,
+ * where detail could not be erased.
  */
 static const char *
 give_up(DbvcRun *run, int skipped)
@@ -145,8 +146,9 @@ give_up(DbvcRun *run, int skipped)
 	const char *detail =
 		psprintf("statements that cannot run in a transaction were not tried "
 				 "(%d), nor what follows statement %d, which fails without "
-				 "them: %s",
-				 skipped, run->statements, run->error->message);
+				 "them (SQLSTATE %s)",
+				 skipped, run->statements,
+				 unpack_sql_state(run->error->sqlerrcode));
 
 	run->error = NULL;
 	return detail;
