@@ -46,6 +46,7 @@
 	X(32, VERIFY_SCRIPT, "verify_script", COMMITMENT) \
 	X(33, DESCRIPTION, "description", COMMITMENT) \
 	X(34, REASON, "reason", COMMITMENT) \
+	X(35, SORT_KEY, "sort_key", TEXT) \
 	X(40, DIRECTION, "direction", TEXT) \
 	X(41, SCOPE, "scope", TEXT) \
 	X(42, STARTED_AT, "started_at", TIME) \

@@ -19,9 +19,6 @@
 #define RUN_BLOCK_SIZE (128 * 1024)
 #define BATCH_SIZE 16
 
-/* Each notice wakes the client; of more migrations only the sum is told. */
-#define NOTICES_MAX 100
-
 typedef struct Drive
 {
 	const DbvcMigrateOptions *options;
@@ -31,8 +28,6 @@ typedef struct Drive
 	MemoryContext batch_context; /* of the scripts read ahead */
 	const uint8 *plan_hash;		 /* NULL unless expect was given */
 	List *leftovers;			 /* in the session before */
-	bool each;					 /* a notice for each migration */
-	int count;					 /* migrations run */
 } Drive;
 
 /* New content may run; but where and after what it runs was planned. */
@@ -41,6 +36,8 @@ plan_still_holds(const DbvcState *state, const DbvcState *planned)
 {
 	return state->version == planned->version ||
 		   (strcmp(state->kind, planned->kind) == 0 &&
+			strcmp(state->sort_key ? state->sort_key : "",
+				   planned->sort_key ? planned->sort_key : "") == 0 &&
 			strcmp(dbvc_join_all(state->requires),
 				   dbvc_join_all(planned->requires)) == 0 &&
 			strcmp(dbvc_join_all(state->environments),
@@ -76,8 +73,9 @@ lock_state(Drive *drive, const DbvcState *planned)
 				 errmsg("migration \"%s\" was registered anew while "
 						"migrations ran",
 						state->id),
-				 errdetail("Its kind, environments or requirements are not "
-						   "those that were planned with."),
+				 errdetail(
+					 "Its kind, place, environments or requirements are not "
+					 "those that were planned with."),
 				 errhint("Call dbvc.migrate() again.")));
 	state->content = planned->content;
 	state->content_event = planned->content_event;
@@ -131,12 +129,10 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		dbvc_warn_leftovers(drive->leftovers);
 		ReThrowError(run->error);
 	}
-	drive->count++;
-	if (drive->each)
-		ereport(NOTICE,
-				(errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
-						run->statements,
-						run->statements == 1 ? "statement" : "statements")));
+	ereport(NOTICE,
+			(errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
+					run->statements,
+					run->statements == 1 ? "statement" : "statements")));
 }
 
 static void
@@ -179,7 +175,6 @@ run_all(Drive *drive, List *states, List *covered)
 	MemoryContext old = CurrentMemoryContext;
 	int count = list_length(states);
 
-	drive->each = count <= NOTICES_MAX;
 	drive->leftovers = dbvc_session_leftovers();
 	drive->batch_context =
 		AllocSetContextCreate(drive->context, "dbvc scripts",
@@ -199,9 +194,6 @@ run_all(Drive *drive, List *states, List *covered)
 		MemoryContextReset(drive->run_context);
 	}
 	dbvc_warn_leftovers(drive->leftovers);
-	if (!drive->each)
-		ereport(NOTICE,
-				(errmsg("%s %d migrations", done_word(drive), drive->count)));
 }
 
 static void

@@ -283,20 +283,23 @@ dbvc_migration_baseline(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(count);
 }
 
-/*
- * Forget the statements of a run in steps that was not finished, after a
- * person has undone them.
- */
-PG_FUNCTION_INFO_V1(dbvc_migration_reset);
-Datum
-dbvc_migration_reset(PG_FUNCTION_ARGS)
+static bool
+has_unfinished_steps(const DbvcState *state)
+{
+	return state->steps_done != 0 ||
+		   (state->outcome != NULL && strcmp(state->outcome, "started") == 0);
+}
+
+/* Correct one migration, locked, as the owner; arguments (id, reason). */
+static void
+correct_one(FunctionCallInfo fcinfo,
+			void (*correct)(DbvcState *state, Oid role, const char *reason))
 {
 	char *id = text_or_null(fcinfo, 0);
 	char *reason = reason_argument(fcinfo, 1);
 	Oid role = GetUserId();
 	DbvcOwnerScope owner;
 	DbvcState *state;
-	int64 event_id;
 
 	dbvc_refuse_in_script(NULL);
 	if (id == NULL)
@@ -308,18 +311,63 @@ dbvc_migration_reset(PG_FUNCTION_ARGS)
 	state = dbvc_state_read(id, true);
 	if (state == NULL)
 		dbvc_unknown_migration(id);
-	if (state->steps_done == 0 &&
-		(state->outcome == NULL || strcmp(state->outcome, "started") != 0))
+	correct(state, role, reason);
+	dbvc_owner_leave(&owner);
+	SPI_finish();
+}
+
+/*
+ * Forget the statements of a run in steps that was not finished, after a
+ * person has undone them.
+ */
+static void
+reset_steps(DbvcState *state, Oid role, const char *reason)
+{
+	int64 event_id;
+
+	if (!has_unfinished_steps(state))
 		ereport(ERROR,
 				(errcode(ERRCODE_DBVC_WRONG_STATE),
-				 errmsg("migration \"%s\" has no unfinished steps", id),
+				 errmsg("migration \"%s\" has no unfinished steps", state->id),
 				 errhint("Only a run in steps that failed or was interrupted "
 						 "needs a reset.")));
 	event_id = record_correction("reset", state, role, reason);
 	dbvc_state_forget_steps(state->id);
 	dbvc_state_outcome(state->id, "reset", event_id);
-	dbvc_owner_leave(&owner);
-	SPI_finish();
+}
+
+PG_FUNCTION_INFO_V1(dbvc_migration_reset);
+Datum
+dbvc_migration_reset(PG_FUNCTION_ARGS)
+{
+	correct_one(fcinfo, reset_steps);
+	PG_RETURN_VOID();
+}
+
+/* Its file is gone for good: it is neither applied, nor rolled back, nor
+ * missed, until it is registered again. */
+static void
+withdraw(DbvcState *state, Oid role, const char *reason)
+{
+	if (state->withdrawn)
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_WRONG_STATE),
+				 errmsg("migration \"%s\" is withdrawn already", state->id)));
+	if (has_unfinished_steps(state))
+		ereport(ERROR,
+				(errcode(ERRCODE_DBVC_WRONG_STATE),
+				 errmsg("migration \"%s\" has unfinished steps", state->id),
+				 errhint("Finish it, or undo what was executed and call "
+						 "dbvc.migration_reset() first.")));
+	(void) record_correction("withdrawn", state, role, reason);
+	dbvc_state_withdraw(state->id);
+}
+
+PG_FUNCTION_INFO_V1(dbvc_migration_withdraw);
+Datum
+dbvc_migration_withdraw(PG_FUNCTION_ARGS)
+{
+	correct_one(fcinfo, withdraw);
 	PG_RETURN_VOID();
 }
 

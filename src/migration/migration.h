@@ -41,8 +41,9 @@ typedef struct DbvcContent
 	const char *kind;
 	const char *description;
 	const char *author;
-	List *requires;		/* of char *, sorted, without duplicates */
-	List *environments; /* of char *, NIL: everywhere */
+	const char *sort_key; /* NULL: the id */
+	List *requires;		  /* of char *, sorted, without duplicates */
+	List *environments;	  /* of char *, NIL: everywhere */
 	bool has_transactional;
 	bool transactional;		 /* if has_transactional */
 	bytea *source;			 /* the file as it was, or NULL */
@@ -203,6 +204,8 @@ typedef struct DbvcState
 	int64 version_event; /* its event */
 	uint8 checksum[DBVC_SHA256_LEN];
 	char *kind;
+	char *sort_key; /* its place among the others; NULL: the id */
+	bool withdrawn; /* no longer to be applied */
 	List *requires;
 	List *environments;
 	int64 applied_version; /* 0: not applied */
@@ -260,6 +263,7 @@ extern void dbvc_state_rolled_back(const char *id, int64 event_id);
 extern void dbvc_state_outcome(const char *id, const char *outcome,
 							   int64 event_id);
 extern void dbvc_state_forget_steps(const char *id);
+extern void dbvc_state_withdraw(const char *id);
 extern void dbvc_state_steps(const char *id, DbvcDirection direction,
 							 int64 done, const uint8 *hash);
 /* Make the cache anew from the events. */
@@ -272,7 +276,7 @@ DBVC_NORETURN extern void dbvc_unknown_migration(const char *id);
 extern int dbvc_natural_compare(const char *a, const char *b);
 /*
  * All migrations in the order they are to be applied: by requires, ties in
- * natural order, repeatables last.  Never fails: a requirement that is not
+ * natural order of their sort keys, repeatables last.  Never fails: a requirement that is not
  * registered stands in state->missing, and members of a circle come last with
  * state->circular set.
  */

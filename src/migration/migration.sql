@@ -10,22 +10,38 @@ COMMENT ON FUNCTION migration_checksum(text, text, text, text, boolean, text[]) 
 
 CREATE FUNCTION migration_register(id text, up_script text, down_script text DEFAULT NULL, verify_script text DEFAULT NULL,
 	description text DEFAULT NULL, author text DEFAULT NULL, requires text[] DEFAULT '{}', environments text[] DEFAULT NULL,
-	kind text DEFAULT 'versioned', transactional boolean DEFAULT NULL, source bytea DEFAULT NULL) RETURNS migration
+	kind text DEFAULT 'versioned', transactional boolean DEFAULT NULL, source bytea DEFAULT NULL, sort_key text DEFAULT NULL)
+RETURNS migration
 AS 'MODULE_PATHNAME', 'dbvc_migration_register' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION migration_register(text, text, text, text, text, text, text[], text[], text, boolean, bytea) IS
+COMMENT ON FUNCTION migration_register(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text) IS
 'record a migration, or a new version of one that is not applied; nothing of it runs';
 
 CREATE FUNCTION migration_accept(id text, up_script text, down_script text DEFAULT NULL, verify_script text DEFAULT NULL,
 	description text DEFAULT NULL, author text DEFAULT NULL, requires text[] DEFAULT NULL, environments text[] DEFAULT NULL,
-	kind text DEFAULT NULL, transactional boolean DEFAULT NULL, source bytea DEFAULT NULL, reason text DEFAULT NULL) RETURNS migration
+	kind text DEFAULT NULL, transactional boolean DEFAULT NULL, source bytea DEFAULT NULL, sort_key text DEFAULT NULL,
+	reason text DEFAULT NULL) RETURNS migration
 AS 'MODULE_PATHNAME', 'dbvc_migration_accept' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION migration_accept(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text) IS
+COMMENT ON FUNCTION migration_accept(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text, text) IS
 'record a content as what is applied, without running it, with a reason';
 
 CREATE FUNCTION migration_baseline(id text, reason text) RETURNS integer
 AS 'MODULE_PATHNAME', 'dbvc_migration_baseline' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION migration_baseline(text, text) IS
 'record everything pending up to a migration as applied, without running it; returns how many';
+
+CREATE FUNCTION migration_withdraw(id text, reason text) RETURNS void
+AS 'MODULE_PATHNAME', 'dbvc_migration_withdraw' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION migration_withdraw(text, text) IS
+'take a migration out of what is to be applied and compared, because its file is gone for good';
+
+CREATE FUNCTION migration_compare(ids text[], up_scripts text[], down_scripts text[] DEFAULT NULL,
+	verify_scripts text[] DEFAULT NULL, kinds text[] DEFAULT NULL, transactional boolean[] DEFAULT NULL,
+	sources bytea[] DEFAULT NULL, sort_keys text[] DEFAULT NULL, present text[] DEFAULT NULL,
+	OUT id text, OUT verdict text, OUT register boolean, OUT pending boolean, OUT detail text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'dbvc_migration_compare' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION migration_compare(text[], text[], text[], text[], text[], boolean[], bytea[], text[], text[]) IS
+'compare contents with what is registered and applied, one row each; records those that were changed after they were applied';
 
 CREATE FUNCTION migration_reset(id text, reason text) RETURNS void
 AS 'MODULE_PATHNAME', 'dbvc_migration_reset' LANGUAGE C VOLATILE PARALLEL UNSAFE;

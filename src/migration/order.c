@@ -3,7 +3,9 @@
  *		The order in which migrations are applied.
  *
  * Topological by requires (Kahn's algorithm), and among those that are free
- * to go the one that is first in natural order, repeatables last.
+ * to go the one that is first in natural order, repeatables last.  What is
+ * compared is the sort key, by which another tool's order can be kept, or else
+ * the id.
  */
 #include "migration/migration.h"
 
@@ -81,6 +83,12 @@ dbvc_natural_compare(const char *a, const char *b)
 	return strcmp(whole_a, whole_b); /* 01 and 1 */
 }
 
+static const char *
+order_key(const DbvcState *state)
+{
+	return state->sort_key != NULL ? state->sort_key : state->id;
+}
+
 /* The heap gives its largest first: the earlier migration is the larger. */
 static int
 heap_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
@@ -89,10 +97,12 @@ heap_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 	const DbvcState *sb = ((const OrderNode *) b)->state;
 	bool repeatable_a = strcmp(sa->kind, DBVC_KIND_REPEATABLE) == 0;
 	bool repeatable_b = strcmp(sb->kind, DBVC_KIND_REPEATABLE) == 0;
+	int result;
 
 	if (repeatable_a != repeatable_b)
 		return repeatable_a ? -1 : 1;
-	return dbvc_natural_compare(sb->id, sa->id);
+	result = dbvc_natural_compare(order_key(sb), order_key(sa));
+	return result != 0 ? result : dbvc_natural_compare(sb->id, sa->id);
 }
 
 static uint32

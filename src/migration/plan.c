@@ -127,6 +127,15 @@ check_requirements_here(const DbvcState *state)
 	{
 		DbvcState *required = lfirst(lc);
 
+		if (required->applied_version == 0 && required->withdrawn)
+			ereport(ERROR,
+					(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
+					 errmsg("migration \"%s\" requires \"%s\", which was "
+							"withdrawn",
+							state->id, required->id),
+					 errhint("Register \"%s\" again, or \"%s\" without "
+							 "requiring it.",
+							 required->id, state->id)));
 		if (required->applied_version == 0 && !dbvc_state_here(required))
 			ereport(ERROR,
 					(errcode(ERRCODE_DBVC_MISSING_REQUIRED),
@@ -153,7 +162,7 @@ check_order(List *ordered)
 		DbvcState *state = lfirst(lc);
 
 		if (!is_kind(state, DBVC_KIND_REPEATABLE) &&
-			state->applied_version != 0)
+			state->applied_version != 0 && !state->withdrawn)
 			last_applied = state;
 	}
 	if (last_applied == NULL)
@@ -372,7 +381,7 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 	{
 		DbvcState *state = lfirst(lc);
 
-		if (state->applied_version != 0 &&
+		if (state->applied_version != 0 && !state->withdrawn &&
 			!is_kind(state, DBVC_KIND_REPEATABLE))
 			applied = lappend(applied, state);
 	}

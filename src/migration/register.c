@@ -27,6 +27,7 @@ enum
 	ARG_KIND,
 	ARG_TRANSACTIONAL,
 	ARG_SOURCE,
+	ARG_SORT_KEY,
 	ARG_REASON, /* accept only */
 };
 
@@ -115,6 +116,7 @@ content_from_arguments(FunctionCallInfo fcinfo)
 	content->description = text_argument(fcinfo, ARG_DESCRIPTION);
 	content->author = text_argument(fcinfo, ARG_AUTHOR);
 	content->kind = text_argument(fcinfo, ARG_KIND);
+	content->sort_key = text_argument(fcinfo, ARG_SORT_KEY);
 	content->requires = name_set(fcinfo, ARG_REQUIRES);
 	foreach (lc, content->requires)
 	{
@@ -186,6 +188,7 @@ record_version(const char *event_type, const DbvcContent *content,
 	dbvc_event_list(event, DBVC_EVENT_REQUIRES, content->requires);
 	dbvc_event_list(event, DBVC_EVENT_ENVIRONMENTS, content->environments);
 	dbvc_event_text(event, DBVC_EVENT_AUTHOR, content->author);
+	dbvc_event_text(event, DBVC_EVENT_SORT_KEY, content->sort_key);
 	if (content->source != NULL)
 	{
 		DbvcPiece piece = {VARDATA_ANY(content->source),
@@ -249,11 +252,15 @@ same_checksum(const DbvcState *state, const DbvcContent *content)
 	return memcmp(state->checksum, content->checksum, DBVC_SHA256_LEN) == 0;
 }
 
-/* Nothing to record: neither what it does nor where it applies differs. */
+/* Nothing to record: neither what it does nor where and when it applies
+ * differs. */
 static bool
 is_known(const DbvcState *state, const DbvcContent *content)
 {
-	return same_checksum(state, content) &&
+	return !state->withdrawn && same_checksum(state, content) &&
+		   (content->sort_key == NULL ||
+			(state->sort_key != NULL &&
+			 strcmp(state->sort_key, content->sort_key) == 0)) &&
 		   strcmp(dbvc_join_all(state->environments),
 				  dbvc_join_all(content->environments)) == 0;
 }
@@ -290,6 +297,8 @@ register_content(DbvcContent *content, Oid role)
 		if (!same_checksum(state, content))
 			check_may_change(state, content);
 		version = state->version + 1;
+		if (content->sort_key == NULL)
+			content->sort_key = state->sort_key;
 	}
 	check_transactional(content);
 	event_id = record_version("registered", content, version, role, NULL);
@@ -372,6 +381,8 @@ keep_what_is_not_said(FunctionCallInfo fcinfo, DbvcContent *content,
 		content->has_transactional = old->has_transactional;
 		content->transactional = old->transactional;
 	}
+	if (content->sort_key == NULL)
+		content->sort_key = state->sort_key;
 	if (PG_ARGISNULL(ARG_REQUIRES))
 		content->requires = old->requires;
 	if (PG_ARGISNULL(ARG_ENVIRONMENTS))

@@ -314,6 +314,10 @@ state_for_single_run(const char *id, DbvcDirection direction)
 
 	if (state == NULL)
 		dbvc_unknown_migration(id);
+	if (direction == DBVC_UP && state->withdrawn)
+		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
+						errmsg("migration \"%s\" was withdrawn", id),
+						errhint("Register it again first.")));
 	if (direction == DBVC_UP && !dbvc_state_pending(state))
 		ereport(ERROR, (errcode(ERRCODE_DBVC_WRONG_STATE),
 						errmsg("migration \"%s\" is already applied", id),

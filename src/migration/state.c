@@ -18,7 +18,7 @@
 	"SELECT id, version, version_event, checksum, kind, requires, " \
 	"environments, applied_version, applied_version_event, applied_event, " \
 	"applied_checksum, outcome, run_event, steps_direction, steps_done, " \
-	"steps_hash FROM dbvc.migration_state"
+	"steps_hash, sort_key, withdrawn FROM dbvc.migration_state"
 
 void
 dbvc_unknown_migration(const char *id)
@@ -52,6 +52,7 @@ static DbvcState *
 state_from_row(uint64 row)
 {
 	DbvcState *state = palloc0(sizeof(DbvcState));
+	bool isnull;
 
 	state->id = dbvc_row_text(row, 1);
 	state->version = dbvc_row_int64(row, 2, 0);
@@ -69,6 +70,8 @@ state_from_row(uint64 row)
 	state->steps_direction = dbvc_row_text(row, 14);
 	state->steps_done = dbvc_row_int64(row, 15, 0);
 	copy_hash(state->steps_hash, row, 16);
+	state->sort_key = dbvc_row_text(row, 17);
+	state->withdrawn = DatumGetBool(dbvc_row_datum(row, 18, &isnull));
 	return state;
 }
 
@@ -104,6 +107,8 @@ dbvc_state_read_all(void)
 bool
 dbvc_state_pending(const DbvcState *state)
 {
+	if (state->withdrawn)
+		return false;
 	if (strcmp(state->kind, DBVC_KIND_REPEATABLE) == 0)
 		return state->applied_version == 0 ||
 			   memcmp(state->checksum, state->applied_checksum,
@@ -306,13 +311,14 @@ dbvc_state_register(const DbvcContent *content, int64 version, int64 event_id)
 	static DbvcQuery query = {
 		"UPDATE dbvc.migration_state SET version = $2, version_event = $3, "
 		"checksum = $4, kind = $5, requires = $6, environments = $7, "
+		"sort_key = $8, withdrawn = false, "
 		"pending = CASE $5 WHEN 'repeatable' THEN applied_checksum IS "
 		"DISTINCT FROM $4 ELSE applied_version IS NULL END WHERE id = $1",
-		7,
+		8,
 		{TEXTOID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID,
-		 TEXTARRAYOID}};
-	Datum values[7];
-	char nulls[] = "       ";
+		 TEXTARRAYOID, TEXTOID}};
+	Datum values[8];
+	char nulls[] = "        ";
 
 	values[0] = CStringGetTextDatum(content->id);
 	values[1] = Int64GetDatum(version);
@@ -323,6 +329,10 @@ dbvc_state_register(const DbvcContent *content, int64 version, int64 event_id)
 	values[6] = PointerGetDatum(dbvc_list_text_array(content->environments));
 	if (content->environments == NIL)
 		nulls[6] = 'n';
+	if (content->sort_key != NULL)
+		values[7] = CStringGetTextDatum(content->sort_key);
+	else
+		nulls[7] = 'n';
 	update_state(&query, values, nulls, content->id);
 }
 
@@ -359,7 +369,7 @@ dbvc_state_rolled_back(const char *id, int64 event_id)
 		"applied_version_event = NULL, applied_checksum = NULL, "
 		"applied_event = NULL, outcome = 'rolled_back', run_event = $2, "
 		"steps_direction = NULL, steps_done = NULL, steps_hash = NULL, "
-		"pending = true WHERE id = $1",
+		"pending = NOT withdrawn WHERE id = $1",
 		2,
 		{TEXTOID, INT8OID}};
 	Datum values[2] = {CStringGetTextDatum(id), Int64GetDatum(event_id)};
@@ -413,6 +423,19 @@ dbvc_state_forget_steps(const char *id)
 }
 
 void
+dbvc_state_withdraw(const char *id)
+{
+	static DbvcQuery query = {
+		"UPDATE dbvc.migration_state SET withdrawn = true, pending = false "
+		"WHERE id = $1",
+		1,
+		{TEXTOID}};
+	Datum value = CStringGetTextDatum(id);
+
+	update_state(&query, &value, NULL, id);
+}
+
+void
 dbvc_state_rebuild(void)
 {
 	static DbvcQuery clear = {"DELETE FROM dbvc.migration_state", 0, {0}};
@@ -420,11 +443,13 @@ dbvc_state_rebuild(void)
 		"INSERT INTO dbvc.migration_state (id, version, version_event, "
 		"checksum, kind, requires, environments, applied_version, "
 		"applied_version_event, applied_event, applied_checksum, outcome, "
-		"run_event, steps_direction, steps_done, steps_hash, pending) "
+		"run_event, steps_direction, steps_done, steps_hash, pending, "
+		"sort_key, withdrawn) "
 		"SELECT id, version, version_event, checksum, kind, requires, "
 		"environments, applied_version, applied_version_event, "
 		"applied_event, applied_checksum, outcome, run_event, "
-		"steps_direction, steps_done, steps_hash, pending "
+		"steps_direction, steps_done, steps_hash, pending, sort_key, "
+		"withdrawn "
 		"FROM dbvc.migration_state_derived",
 		0,
 		{0}};

@@ -20,6 +20,8 @@ CREATE TABLE migration_state (
 	steps_done bigint,
 	steps_hash bytea,
 	pending boolean NOT NULL,
+	sort_key text COLLATE "C",
+	withdrawn boolean NOT NULL DEFAULT false,
 	CONSTRAINT migration_state_pkey PRIMARY KEY (id)
 );
 COMMENT ON TABLE migration_state IS

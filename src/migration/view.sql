@@ -12,6 +12,7 @@ SELECT e.migration_id AS id,
 	COALESCE(dbvc.event_list(e.body, 'requires'), '{}') AS requires,
 	dbvc.event_list(e.body, 'environments') AS environments,
 	dbvc.event_text(e.body, 'author') AS author,
+	dbvc.event_text(e.body, 'sort_key') AS sort_key,
 	(SELECT t.content FROM dbvc.change_event_text t WHERE t.event_id = e.id AND t.field = 'description') AS description,
 	(SELECT t.content FROM dbvc.change_event_text t WHERE t.event_id = e.id AND t.field = 'up_script') AS up_script,
 	(SELECT t.content FROM dbvc.change_event_text t WHERE t.event_id = e.id AND t.field = 'down_script') AS down_script,
@@ -115,6 +116,7 @@ CREATE VIEW migration_status AS
 SELECT s.id,
 	CASE
 		WHEN s.outcome = 'started' THEN (SELECT r.status FROM dbvc.migration_run r WHERE r.event_id = s.run_event)
+		WHEN s.withdrawn THEN 'withdrawn'
 		WHEN s.outcome = 'failed' THEN 'failed'
 		WHEN s.applied_version IS NOT NULL AND s.pending THEN 'changed'
 		WHEN s.applied_version IS NOT NULL THEN 'applied'
@@ -155,7 +157,7 @@ LEFT JOIN dbvc.change_event av ON av.id = s.applied_version_event
 LEFT JOIN dbvc.change_event r ON r.id = s.run_event
 CROSS JOIN (SELECT pg_catalog.max(p."position") AS last_applied
 	FROM dbvc.migration_order() p JOIN dbvc.migration_state q ON q.id = p.id
-	WHERE q.applied_version IS NOT NULL AND q.kind <> 'repeatable') l
+	WHERE q.applied_version IS NOT NULL AND NOT q.withdrawn AND q.kind <> 'repeatable') l
 ORDER BY o."position";
 COMMENT ON VIEW migration_status IS
 'one row a migration, in order: its status, newest version, who registered and who applied it, when and how long';
@@ -191,6 +193,10 @@ WITH newest AS (
 	WHERE e.event_type IN ('completed', 'baselined', 'rolled_back', 'reset', 'step_completed')
 	AND e.migration_id IS NOT NULL
 	ORDER BY e.migration_id, e.id DESC
+), withdrawn AS (
+	SELECT e.migration_id AS id, pg_catalog.max(e.id) AS event_id
+	FROM dbvc.change_event e WHERE e.event_type = 'withdrawn' AND e.migration_id IS NOT NULL
+	GROUP BY e.migration_id
 )
 SELECT n.id,
 	dbvc.event_bigint(n.body, 'version') AS version,
@@ -210,13 +216,16 @@ SELECT n.id,
 	dbvc.event_text(p.body, 'direction') AS steps_direction,
 	dbvc.event_bigint(p.body, 'statements') AS steps_done,
 	dbvc.event_bytea(p.body, 'done_hash') AS steps_hash,
-	CASE dbvc.event_text(n.body, 'kind')
+	COALESCE(w.event_id > n.event_id, false) AS withdrawn,
+	dbvc.event_text(n.body, 'sort_key') AS sort_key,
+	COALESCE(w.event_id < n.event_id, true) AND CASE dbvc.event_text(n.body, 'kind')
 		WHEN 'repeatable' THEN dbvc.event_bytea(a.body, 'checksum') IS DISTINCT FROM dbvc.event_bytea(n.body, 'checksum')
 		ELSE a.id IS NULL END AS pending
 FROM newest n
 LEFT JOIN applied a ON a.id = n.id AND a.event_type <> 'rolled_back'
 LEFT JOIN streak k ON k.id = n.id
 LEFT JOIN ended r ON r.id = n.id
+LEFT JOIN withdrawn w ON w.id = n.id
 LEFT JOIN step p ON p.id = n.id AND p.event_type = 'step_completed'
 	-- an acceptance puts an end to unfinished steps upwards, not downwards
 	AND NOT (dbvc.event_text(p.body, 'direction') = 'up' AND EXISTS (SELECT 1 FROM dbvc.change_event c
