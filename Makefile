@@ -95,7 +95,9 @@ format-check:
 cppcheck:
 	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
 		--error-exitcode=1 --suppressions-list=test/cppcheck.suppress --include=test/cppcheck.h \
-		-Isrc -DDBVC_VERSION='"$(EXTVERSION)"' src
+		-Isrc -DDBVC_VERSION='"$(EXTVERSION)"' $(filter-out src/client,$(wildcard src/*))
+	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
+		--error-exitcode=1 --suppressions-list=test/cppcheck.suppress -DDBVC_VERSION='"$(EXTVERSION)"' src/client
 
 # ---- what needs PostgreSQL's development files ----
 
@@ -130,6 +132,16 @@ dbvc--$(EXTVERSION).sql: $(SQL_PARTS) Makefile dbvc.control
 	@{ printf '%s\n' '\echo Use "CREATE EXTENSION dbvc" to load this file. \quit'; \
 	   for part in $(SQL_PARTS); do printf '\n-- %s\n\n' "$$part"; cat "$$part" || exit 1; done; } >$@.new
 	@mv $@.new $@
+
+# The client is a program: PGXS builds one or the other, so it has a Makefile of its own
+CLIENT = $(MAKE) --no-print-directory -C src/client PG_CONFIG='$(PG_CONFIG)' WERROR='$(WERROR)'
+.PHONY: all-client install-client uninstall-client clean-client
+all: all-client
+install: install-client
+uninstall: uninstall-client
+clean: clean-client
+all-client install-client uninstall-client clean-client:
+	@$(CLIENT) $(@:-client=)
 
 # What the module shows to the rest of the server: our prefix and what PostgreSQL asks for
 check-exports: all

@@ -147,7 +147,7 @@ lib_make_work() {
 lib_copy() {
   mkdir -p "$1"
   tar -C "$lib_top" --exclude=./.git --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude='*.bc' \
-    --exclude='./dbvc--*.sql' --exclude=./results --exclude=./output_iso --exclude=./tmp_check -cf - . |
+    --exclude='./dbvc--*.sql' --exclude=./src/client/dbvc --exclude=./results --exclude=./output_iso --exclude=./tmp_check -cf - . |
     tar -C "$1" --no-same-owner -xf -
   [ "$(id -u)" != 0 ] || chown -R "$lib_user:" "$1"
 }
@@ -174,7 +174,7 @@ lib_as_user() {
   # only below $lib_work is it certain that this user may be where we are
   case $PWD/ in "${lib_work:-/nowhere}"/*) folder=$PWD ;; esac
   [ "$(id -u)" != 0 ] || run=(setpriv --reuid="$lib_user" --regid="$(id -gn "$lib_user")" --init-groups --)
-  "${run[@]}" env -i -C "$folder" PATH="${lib_work:+$lib_work/stage$lib_bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
+  "${run[@]}" env -i -C "$folder" PATH="${lib_work:+$lib_work/stage/usr/local/bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
     HOME="${lib_work:-/}" ${lib_work:+"TMPDIR=$lib_work/tmp"} LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC \
     ${PGHOST:+"PGHOST=$PGHOST"} ${PGPORT:+"PGPORT=$PGPORT"} ${PGUSER:+"PGUSER=$PGUSER"} ${PGDATABASE:+"PGDATABASE=$PGDATABASE"} \
     "$@"

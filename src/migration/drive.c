@@ -130,7 +130,8 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		ReThrowError(run->error);
 	}
 	ereport(NOTICE,
-			(errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
+			(errcode(ERRCODE_DBVC_PROGRESS),
+			 errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
 					run->statements,
 					run->statements == 1 ? "statement" : "statements")));
 }

@@ -19,9 +19,9 @@ COMMENT ON FUNCTION migration_register(text, text, text, text, text, text, text[
 CREATE FUNCTION migration_accept(id text, up_script text, down_script text DEFAULT NULL, verify_script text DEFAULT NULL,
 	description text DEFAULT NULL, author text DEFAULT NULL, requires text[] DEFAULT NULL, environments text[] DEFAULT NULL,
 	kind text DEFAULT NULL, transactional boolean DEFAULT NULL, source bytea DEFAULT NULL, sort_key text DEFAULT NULL,
-	reason text DEFAULT NULL) RETURNS migration
+	reason text DEFAULT NULL, exact boolean DEFAULT false) RETURNS migration
 AS 'MODULE_PATHNAME', 'dbvc_migration_accept' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION migration_accept(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text, text) IS
+COMMENT ON FUNCTION migration_accept(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text, text, boolean) IS
 'record a content as what is applied, without running it, with a reason';
 
 CREATE FUNCTION migration_baseline(id text, reason text) RETURNS integer

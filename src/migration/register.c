@@ -28,7 +28,8 @@ enum
 	ARG_TRANSACTIONAL,
 	ARG_SOURCE,
 	ARG_SORT_KEY,
-	ARG_REASON, /* accept only */
+	ARG_REASON, /* these two: accept only */
+	ARG_EXACT,
 };
 
 static void
@@ -434,7 +435,10 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	if (state == NULL)
 		dbvc_unknown_migration(content->id);
 	content->verify_role = GetUserNameFromId(role, false);
-	keep_what_is_not_said(fcinfo, content, state);
+	if (PG_ARGISNULL(ARG_EXACT) || !PG_GETARG_BOOL(ARG_EXACT))
+		keep_what_is_not_said(fcinfo, content, state);
+	else if (content->kind == NULL)
+		content->kind = DBVC_KIND_VERSIONED;
 	check_kind(content);
 	check_transactional(content);
 	dbvc_checksum(content);

@@ -11,6 +11,7 @@
 #include "utils/elog.h"
 
 /* clang-format off */
+#define ERRCODE_DBVC_PROGRESS			MAKE_SQLSTATE('V','C','0','0','0') /* notice, no error: a migration was applied or rolled back */
 #define ERRCODE_DBVC_CONTENT_CHANGED	MAKE_SQLSTATE('V','C','0','0','1') /* content of an applied migration was changed */
 #define ERRCODE_DBVC_INVALID_ID			MAKE_SQLSTATE('V','C','0','0','2') /* migration id is not valid */
 #define ERRCODE_DBVC_UNKNOWN_MIGRATION	MAKE_SQLSTATE('V','C','0','0','3') /* migration is not registered */

@@ -1,0 +1,165 @@
+/*
+ * command_correct.c
+ *		new, accept, baseline, withdraw: what a person decides.
+ */
+#include "client.h"
+
+#include <string.h>
+
+ExitStatus
+command_new(Report *report, Options *options)
+{
+	PointerList created = {0};
+	Directory *directory = NULL;
+	bool fine;
+
+	options->name = options->arguments.items[0];
+	options->directory =
+		options->arguments.count > 1 ? options->arguments.items[1] : ".";
+	fine = directory_new(options, &created, &directory);
+	report->directory = directory;
+	report_problems(report);
+	for (int i = 0; i < created.count; i++)
+	{
+		report_row(report, created.items[i])->file = created.items[i];
+		report_line(report, "%s", harmless(created.items[i]));
+	}
+	return fine ? STATUS_FINE : STATUS_USAGE;
+}
+
+static bool
+has_reason(const Options *options)
+{
+	if (options->reason != NULL && options->reason[0] != '\0')
+		return true;
+	fprintf(stderr, "dbvc: %s needs --reason=TEXT; the history keeps it\n",
+			options->command);
+	return false;
+}
+
+static const Migration *
+find_migration(Report *report, const char *name)
+{
+	const char *id = resolve_id(report->directory, name);
+
+	for (int i = 0; i < report->directory->migrations.count; i++)
+	{
+		const Migration *migration = report->directory->migrations.items[i];
+
+		if (strcmp(migration->id, id) == 0)
+			return migration;
+	}
+	fprintf(stderr, "dbvc: there is no migration \"%s\" in %s\n",
+			harmless(name), harmless(report->directory->path));
+	return NULL;
+}
+
+static void
+argument_script(Arguments *arguments, const Script *script)
+{
+	argument_text(arguments, script != NULL ? script->text : NULL);
+}
+
+/* One statement, and one migration in the answer. */
+static ExitStatus
+correct(Session *session, const char *sql, const Arguments *arguments,
+		const char *id, const char *status)
+{
+	PGresult *result = session_query(session, sql, arguments);
+
+	if (result == NULL)
+		return session_failed(session);
+	PQclear(result);
+	report_row(session->report, id)->status = status;
+	report_line(session->report, "%s %s", status, harmless(id));
+	session_close(session);
+	return STATUS_FINE;
+}
+
+ExitStatus
+command_accept(Report *report, Options *options)
+{
+	Session session = {0};
+	Arguments arguments = {0};
+	const Migration *migration;
+	PQExpBuffer source;
+
+	if (!has_reason(options) || !directory_open(report, options, 0) ||
+		!(migration = find_migration(report, options->arguments.items[1])))
+		return STATUS_USAGE;
+	if (!session_open(&session, report))
+		return session_failed(&session);
+	argument_text(&arguments, migration->id);
+	argument_script(&arguments, migration->up);
+	argument_script(&arguments, migration->down);
+	argument_script(&arguments, migration->verify);
+	argument_text(&arguments, migration->description);
+	argument_text(&arguments, migration->author);
+	argument_text(&arguments, migration->kind);
+	if (migration->transactional < 0)
+		argument_text(&arguments, NULL);
+	else
+		argument_bool(&arguments, migration->transactional == 1);
+	argument_text(&arguments, migration->sort_key);
+	argument_text(&arguments, options->reason);
+	source = argument_array(&arguments, ELEMENT_BYTEA, 1);
+	array_element(source, migration->source, migration->source_length);
+	return correct(&session,
+				   "SELECT r.id FROM dbvc.migration_accept("
+				   "id => $1::pg_catalog.text, "
+				   "up_script => $2::pg_catalog.text, "
+				   "down_script => $3::pg_catalog.text, "
+				   "verify_script => $4::pg_catalog.text, "
+				   "description => $5::pg_catalog.text, "
+				   "author => $6::pg_catalog.text, "
+				   "kind => $7::pg_catalog.text, "
+				   "transactional => $8::pg_catalog.bool, "
+				   "sort_key => $9::pg_catalog.text, "
+				   "reason => $10::pg_catalog.text, "
+				   "source => ($11::pg_catalog.bytea[])[1], "
+				   "exact => true) AS r",
+				   &arguments, migration->id, "accepted");
+}
+
+ExitStatus
+command_baseline(Report *report, Options *options)
+{
+	Session session = {0};
+	Comparison comparison = {0};
+	Arguments arguments = {0};
+	const Migration *migration;
+	ExitStatus status;
+
+	if (!has_reason(options) || !directory_open(report, options, 0) ||
+		!(migration = find_migration(report, options->arguments.items[1])))
+		return STATUS_USAGE;
+	if (!session_open(&session, report) ||
+		!compare_directory(&session, report->directory, &comparison) ||
+		!register_all(&session, &comparison))
+		return session_failed(&session);
+	argument_text(&arguments, migration->id);
+	argument_text(&arguments, options->reason);
+	status = correct(&session,
+					 "SELECT dbvc.migration_baseline($1::pg_catalog.text, "
+					 "$2::pg_catalog.text)",
+					 &arguments, migration->id, "baselined");
+	return status;
+}
+
+ExitStatus
+command_withdraw(Report *report, Options *options)
+{
+	Session session = {0};
+	Arguments arguments = {0};
+
+	if (!has_reason(options))
+		return STATUS_USAGE;
+	if (!session_open(&session, report))
+		return session_failed(&session);
+	argument_text(&arguments, options->arguments.items[0]);
+	argument_text(&arguments, options->reason);
+	return correct(&session,
+				   "SELECT dbvc.migration_withdraw($1::pg_catalog.text, "
+				   "$2::pg_catalog.text)",
+				   &arguments, options->arguments.items[0], "withdrawn");
+}

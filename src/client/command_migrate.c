@@ -1,0 +1,481 @@
+/*
+ * command_migrate.c
+ *		migrate, plan, check, rollback: a directory and what to do with it.
+ */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A list that is cut off says how much of it is left. */
+#define LINES_SHOWN 50
+
+static char *
+without_slash(const char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	return memory_copy(path, length);
+}
+
+/* In the order in which they are applied; the server knows better where a
+ * migration requires another. */
+static int
+by_order(const void *a, const void *b)
+{
+	const Migration *const *ma = a;
+	const Migration *const *mb = b;
+	bool repeatable_a = strcmp((*ma)->kind, "repeatable") == 0;
+	bool repeatable_b = strcmp((*mb)->kind, "repeatable") == 0;
+
+	if (repeatable_a != repeatable_b)
+		return repeatable_a ? 1 : -1;
+	return natural_compare((*ma)->sort_key, (*mb)->sort_key);
+}
+
+bool
+directory_open(Report *report, Options *options, int argument)
+{
+	Directory *directory;
+
+	options->directory = without_slash(options->arguments.items[argument]);
+	directory = directory_read(options);
+	if (directory->migrations.count > 0)
+		qsort(directory->migrations.items, directory->migrations.count,
+			  sizeof(void *), by_order);
+	report->directory = directory;
+	report_problems(report);
+	return report->directory->problems.count == 0;
+}
+
+ExitStatus
+session_failed(Session *session)
+{
+	ExitStatus status = session_status(session);
+
+	if (session->connection != NULL)
+		locate_error(session, session->report->directory);
+	report_error(session->report);
+	session_close(session);
+	return status;
+}
+
+/* ---------------------------------------------------------------- verdicts */
+
+static Row *
+verdict_row(Report *report, const Verdict *verdict)
+{
+	Row *row = report_row(report, verdict->id);
+
+	row->verdict = verdict->verdict;
+	row->detail = verdict->detail;
+	if (verdict->migration != NULL)
+	{
+		row->file = verdict->migration->path;
+		row->kind = verdict->migration->kind;
+	}
+	return row;
+}
+
+static bool
+is_verdict(const Verdict *verdict, const char *name)
+{
+	return strcmp(verdict->verdict, name) == 0;
+}
+
+/* What stands in the way of a run: changed files, missing files. */
+static bool
+show_obstacles(Report *report, const Comparison *comparison)
+{
+	int shown = 0;
+	int all = comparison->changed;
+
+	if (!report->options->allow_missing)
+		all += comparison->missing;
+	for (int i = 0; i < comparison->verdicts.count; i++)
+	{
+		const Verdict *verdict = comparison->verdicts.items[i];
+		bool missing = is_verdict(verdict, "missing");
+
+		if (!(missing && !report->options->allow_missing) &&
+			!is_verdict(verdict, "changed"))
+			continue;
+		verdict_row(report, verdict);
+		if (report->options->json || ++shown > LINES_SHOWN)
+			continue;
+		report_warn(report, "%s %s: %s",
+					paint(report, PAINT_BAD, verdict->verdict),
+					verdict->migration ? harmless(verdict->migration->path)
+									   : verdict->id,
+					verdict->detail ? verdict->detail : "");
+	}
+	if (all > LINES_SHOWN && !report->options->json)
+		report_warn(report, "and %d more", all - LINES_SHOWN);
+	if (comparison->changed > 0 && !report->options->json)
+		report_warn(report,
+					"HINT:  Put changes into a new migration; or, if the "
+					"database is what the file says,\n"
+					"       dbvc accept %s ID --reason=TEXT",
+					harmless(report->options->directory));
+	if (all > comparison->changed && !report->options->json)
+		report_warn(report,
+					"HINT:  Bring the files back; or go on without them: "
+					"--allow-missing, or for good\n"
+					"       dbvc withdraw ID --reason=TEXT");
+	return all > 0;
+}
+
+/* --------------------------------------------------------------- registering */
+
+/* BEGIN, register; the caller ends the transaction. */
+static bool
+begin_and_register(Session *session, const Comparison *comparison)
+{
+	return session_execute(session, "BEGIN") &&
+		   register_directory(session, comparison);
+}
+
+/* Register what is to be, all or nothing. */
+bool
+register_all(Session *session, const Comparison *comparison)
+{
+	if (comparison->to_register == 0)
+		return true;
+	return begin_and_register(session, comparison) &&
+		   session_execute(session, "COMMIT");
+}
+
+/* --------------------------------------------------------------------- plan */
+
+static PGresult *
+ask_plan(Session *session)
+{
+	const Options *options = session->report->options;
+	Arguments arguments = {0};
+	PGresult *result;
+
+	argument_text(&arguments,
+				  options->target != NULL
+					  ? resolve_id(session->report->directory, options->target)
+					  : NULL);
+	argument_bool(&arguments, options->out_of_order);
+	result = session_query(
+		session,
+		"SELECT id, version, action, why, kind, checksum, author, "
+		"registered_by, plan_hash FROM dbvc.migration_plan("
+		"target => $1::pg_catalog.text, out_of_order => $2::pg_catalog.bool)",
+		&arguments);
+	arguments_free(&arguments);
+	return result;
+}
+
+static const char *
+path_of(const Report *report, const char *id)
+{
+	for (int i = 0;
+		 report->directory != NULL && i < report->directory->migrations.count;
+		 i++)
+	{
+		const Migration *migration = report->directory->migrations.items[i];
+
+		if (strcmp(migration->id, id) == 0)
+			return migration->path;
+	}
+	return NULL;
+}
+
+static void
+show_plan(Report *report, const PGresult *result)
+{
+	int width = 0;
+
+	for (int i = 0; i < PQntuples(result); i++)
+	{
+		int length = strlen(value_at(result, i, 0));
+
+		width = length > width && length <= 60 ? length : width;
+	}
+	for (int i = 0; i < PQntuples(result); i++)
+	{
+		Row *row = report_row(report, copy_at(result, i, 0));
+
+		row->version = atol(value_at(result, i, 1));
+		row->action = copy_at(result, i, 2);
+		row->why = copy_at(result, i, 3);
+		row->kind = copy_at(result, i, 4);
+		row->checksum = copy_at(result, i, 5);
+		row->author = copy_at(result, i, 6);
+		row->role = copy_at(result, i, 7);
+		row->file = path_of(report, row->id);
+		report->plan_hash = copy_at(result, i, 8);
+		report_line(report, "%4d  %-8s  %-*s  %s", i + 1, row->action, width,
+					row->id, row->why);
+	}
+	if (PQntuples(result) == 0)
+		report_line(report, "nothing to do");
+	else
+		report_line(report, "plan %s", report->plan_hash);
+}
+
+ExitStatus
+command_plan(Report *report, Options *options)
+{
+	Session session = {0};
+	Comparison comparison = {0};
+	PGresult *result;
+
+	if (!directory_open(report, options, 0))
+		return STATUS_USAGE;
+	if (!session_open(&session, report) ||
+		!compare_directory(&session, report->directory, &comparison))
+		return session_failed(&session);
+	if (show_obstacles(report, &comparison))
+	{
+		session_close(&session);
+		return STATUS_NO;
+	}
+	/* what it would be is what it is for a moment */
+	if (!begin_and_register(&session, &comparison) ||
+		(result = ask_plan(&session)) == NULL ||
+		!session_execute(&session, "ROLLBACK"))
+		return session_failed(&session);
+	show_plan(report, result);
+	PQclear(result);
+	session_close(&session);
+	return STATUS_FINE;
+}
+
+/* ------------------------------------------------------------------- running */
+
+/* The row of the migration that failed, and those before it get their file. */
+static void
+complete_rows(Report *report)
+{
+	const ServerError *error = report->error;
+
+	if (error != NULL && error->migration != NULL)
+		report_row(report, error->migration)->status = "failed";
+	for (int i = 0; i < report->rows.count; i++)
+	{
+		Row *row = report->rows.items[i];
+
+		if (row->file == NULL)
+			row->file = path_of(report, row->id);
+	}
+}
+
+static int
+count_done(const Report *report, const char *status)
+{
+	int count = 0;
+
+	for (int i = 0; i < report->rows.count; i++)
+	{
+		const Row *row = report->rows.items[i];
+
+		count += row->status != NULL && strcmp(row->status, status) == 0;
+	}
+	return count;
+}
+
+static ExitStatus
+run_and_tell(Session *session, const RunRequest *request)
+{
+	Report *report = session->report;
+	bool fine = run_migrations(session, request);
+	int done = count_done(report, request->done_status);
+
+	complete_rows(report);
+	if (fine && report->options->dry_run)
+		report_line(report, "dry run: everything was executed and taken back; "
+							"dbvc.migration_dry_run has the locks");
+	else if (done > 0)
+		report_line(report, "%d %s %s", done,
+					done == 1 ? "migration" : "migrations",
+					request->done_status);
+	else if (fine)
+		report_line(report, "nothing to do");
+	if (!fine)
+		return session_failed(session);
+	if (session->cancelled)
+	{
+		session_close(session);
+		return STATUS_CANCELLED;
+	}
+	session_close(session);
+	return STATUS_FINE;
+}
+
+static ExitStatus
+run_plan(Session *session)
+{
+	const Options *options = session->report->options;
+	RunRequest request = {.done_status = "applied"};
+	Arguments arguments = {0};
+	PGresult *result = ask_plan(session);
+	ExitStatus status;
+
+	if (result == NULL)
+		return session_failed(session);
+	for (int i = 0; i < PQntuples(result); i++)
+	{
+		session->report->plan_hash = copy_at(result, i, 8);
+		if (strcmp(value_at(result, i, 2), "apply") == 0)
+			list_add(&request.expected, (void *) copy_at(result, i, 0));
+	}
+	PQclear(result);
+	argument_text(&arguments,
+				  options->target != NULL
+					  ? resolve_id(session->report->directory, options->target)
+					  : NULL);
+	argument_bool(&arguments, options->dry_run);
+	argument_bool(&arguments, options->out_of_order);
+	argument_text(&arguments, options->expect);
+	request.arguments = &arguments;
+	request.call = "CALL dbvc.migrate(target => $1::pg_catalog.text, "
+				   "dry_run => $2::pg_catalog.bool, "
+				   "out_of_order => $3::pg_catalog.bool, "
+				   "expect => $4::pg_catalog.text)";
+	status = run_and_tell(session, &request);
+	arguments_free(&arguments);
+	return status;
+}
+
+ExitStatus
+command_migrate(Report *report, Options *options)
+{
+	Session session = {0};
+	Comparison comparison = {0};
+
+	if (!directory_open(report, options, 0))
+		return STATUS_USAGE;
+	if (!session_open(&session, report) ||
+		!compare_directory(&session, report->directory, &comparison))
+		return session_failed(&session);
+	if (show_obstacles(report, &comparison))
+	{
+		session_close(&session);
+		return STATUS_NO;
+	}
+	if (!register_all(&session, &comparison))
+		return session_failed(&session);
+	if (comparison.pending == 0 && options->target == NULL &&
+		options->expect == NULL)
+	{
+		report_line(report, "nothing to do");
+		session_close(&session);
+		return STATUS_FINE;
+	}
+	return run_plan(&session);
+}
+
+ExitStatus
+command_rollback(Report *report, Options *options)
+{
+	Session session = {0};
+	RunRequest request = {.done_status = "rolled back"};
+	Arguments arguments = {0};
+	ExitStatus status;
+
+	if (options->arguments.count > 0 && !directory_open(report, options, 0))
+		return STATUS_USAGE;
+	if (!session_open(&session, report))
+		return session_failed(&session);
+	argument_text(&arguments,
+				  options->target != NULL
+					  ? resolve_id(report->directory, options->target)
+					  : NULL);
+	argument_text(&arguments, options->steps);
+	argument_bool(&arguments, options->dry_run);
+	request.arguments = &arguments;
+	request.call = "CALL dbvc.rollback(target => $1::pg_catalog.text, "
+				   "steps => $2::pg_catalog.int4, "
+				   "dry_run => $3::pg_catalog.bool)";
+	status = run_and_tell(&session, &request);
+	arguments_free(&arguments);
+	return status;
+}
+
+/* --------------------------------------------------------------------- check */
+
+/* Migrations whose last run has not come to a good end. */
+static bool
+add_unfinished(Session *session, int *count)
+{
+	PGresult *result = session_query(
+		session,
+		"SELECT id, status, error_sqlstate FROM dbvc.migration_status "
+		"WHERE status IN ('failed', 'interrupted', 'running')",
+		NULL);
+
+	if (result == NULL)
+		return false;
+	*count = PQntuples(result);
+	for (int i = 0; i < *count; i++)
+	{
+		Row *row = report_row(session->report, copy_at(result, i, 0));
+
+		row->status = copy_at(result, i, 1);
+		row->detail = copy_at(result, i, 2);
+		row->file = path_of(session->report, row->id);
+		report_line(session->report, "%s %s%s%s",
+					paint(session->report, PAINT_BAD, row->status), row->id,
+					row->detail ? ": " : "", row->detail ? row->detail : "");
+	}
+	PQclear(result);
+	return true;
+}
+
+static int
+add_pending(Report *report, const Comparison *comparison)
+{
+	int count = 0;
+
+	for (int i = 0; i < comparison->verdicts.count; i++)
+	{
+		const Verdict *verdict = comparison->verdicts.items[i];
+
+		if (!verdict->pending || is_verdict(verdict, "missing"))
+			continue;
+		verdict_row(report, verdict)->status = "pending";
+		if (++count <= LINES_SHOWN)
+			report_line(report, "%s %s%s%s",
+						paint(report, PAINT_CARE, "pending"),
+						harmless(verdict->migration->path),
+						verdict->detail ? ": " : "",
+						verdict->detail ? verdict->detail : "");
+	}
+	if (count > LINES_SHOWN)
+		report_line(report, "and %d more", count - LINES_SHOWN);
+	return count;
+}
+
+ExitStatus
+command_check(Report *report, Options *options)
+{
+	Session session = {0};
+	Comparison comparison = {0};
+	bool obstacles;
+	int pending;
+	int unfinished = 0;
+
+	if (!directory_open(report, options, 0))
+		return STATUS_USAGE;
+	if (!session_open(&session, report) ||
+		!compare_directory(&session, report->directory, &comparison))
+		return session_failed(&session);
+	obstacles = show_obstacles(report, &comparison);
+	pending = add_pending(report, &comparison);
+	if (!add_unfinished(&session, &unfinished))
+		return session_failed(&session);
+	session_close(&session);
+	if (obstacles || pending > 0 || unfinished > 0)
+		return STATUS_NO;
+	report_line(report, "%d %s, applied and unchanged",
+				report->directory->migrations.count,
+				report->directory->migrations.count == 1 ? "migration"
+														 : "migrations");
+	return STATUS_FINE;
+}

@@ -1,0 +1,51 @@
+/*
+ * main.c
+ *		The commands of dbvc, and the way to them.
+ */
+#include "client.h"
+
+#include <locale.h>
+#include <signal.h>
+
+const Command commands[] = {
+	{"migrate", "DIR", "apply what is pending in a directory", 1, 1,
+	 command_migrate},
+	{"plan", "DIR", "show what migrate would do, in order, and why", 1, 1,
+	 command_plan},
+	{"check", "DIR", "is everything in a directory applied, and unchanged?", 1,
+	 1, command_check},
+	{"status", "", "show every migration the database knows", 0, 0,
+	 command_status},
+	{"rollback", "[DIR]", "roll back the last migration, or more", 0, 1,
+	 command_rollback},
+	{"verify", "[ID]", "recompute hashes, and run verify scripts", 0, 1,
+	 command_verify},
+	{"new", "NAME [DIR]", "make the files of a new migration", 1, 2,
+	 command_new},
+	{"accept", "DIR ID", "a changed file is what the database has", 2, 2,
+	 command_accept},
+	{"baseline", "DIR ID", "the database has everything up to here", 2, 2,
+	 command_baseline},
+	{"withdraw", "ID", "the file of a migration is gone for good", 1, 1,
+	 command_withdraw},
+	{"completion", "bash", "print a completion script for a shell", 1, 1,
+	 command_completion},
+	{"help", "[COMMAND]", "show this, or the options of a command", 0, 1,
+	 command_help},
+	{NULL, NULL, NULL, 0, 0, NULL},
+};
+
+int
+main(int argc, char **argv)
+{
+	Options options = {0};
+	Report report = {0};
+
+	setlocale(LC_CTYPE, "");
+	/* a reader that goes away ends the output, not the migration */
+	signal(SIGPIPE, SIG_IGN);
+	options_parse(&options, argc, argv);
+	report_begin(&report, &options);
+	return report_end(&report,
+					  command_find(options.command)->run(&report, &options));
+}

@@ -1,0 +1,139 @@
+/*
+ * monitor.c
+ *		What does the run wait for?
+ *
+ * The connection that runs migrations is busy, so a second one asks.  It is
+ * opened only when a migration takes long enough for somebody to wonder, and
+ * only for a terminal.  The run is found by the lock that it holds, not by a
+ * process id: behind a pooler nobody knows that.
+ */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static PGconn *monitor;
+static bool refused; /* there is no second connection to be had */
+
+/* The options of the first connection, with a patience of its own. */
+static PGconn *
+connect_again(const PGconn *connection)
+{
+	PQconninfoOption *known = PQconninfo((PGconn *) connection);
+	const char *keywords[64];
+	const char *values[64];
+	int count = 0;
+	PGconn *result;
+
+	for (PQconninfoOption *option = known;
+		 option != NULL && option->keyword != NULL && count < 61; option++)
+	{
+		if (option->val == NULL ||
+			strcmp(option->keyword, "connect_timeout") == 0 ||
+			strcmp(option->keyword, "fallback_application_name") == 0)
+			continue;
+		keywords[count] = option->keyword;
+		values[count++] = option->val;
+	}
+	keywords[count] = "connect_timeout";
+	values[count++] = "2";
+	keywords[count] = "fallback_application_name";
+	values[count++] = "dbvc monitor";
+	keywords[count] = NULL;
+	values[count] = NULL;
+	result = PQconnectdbParams(keywords, values, 0);
+	PQconninfoFree(known);
+	return result;
+}
+
+/*
+ * The holder of the run lock, who waits for it, and what the holder waits for.
+ * A statement that is executed by a background worker has a row of its own in
+ * pg_stat_progress_create_index.
+ */
+static const char monitor_query[] =
+	"SELECT l.granted, a.pid, a.wait_event_type, a.wait_event, a.usename, "
+	"b.pid, b.usename, "
+	"pg_catalog.left(pg_catalog.regexp_replace(b.query, E'\\s+', ' ', 'g'), "
+	"60), "
+	"p.phase || CASE WHEN p.blocks_total > 0 THEN ' ' || "
+	"100 * p.blocks_done / p.blocks_total || ' %' ELSE '' END "
+	"FROM pg_catalog.pg_locks l "
+	"JOIN pg_catalog.pg_extension x ON x.extname = 'dbvc' AND x.oid = l.objid "
+	"JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+	"LEFT JOIN pg_catalog.pg_stat_activity b ON b.pid = "
+	"(SELECT pg_catalog.min(u) "
+	"FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) u) "
+	"LEFT JOIN pg_catalog.pg_stat_progress_create_index p "
+	"ON p.datid = a.datid "
+	"WHERE l.locktype = 'object' AND l.objsubid = 1 AND l.database = a.datid "
+	"AND a.datname = pg_catalog.current_database() "
+	"AND l.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass "
+	"ORDER BY l.granted DESC LIMIT 2";
+
+static const char *
+blocker_text(const PGresult *result, int row)
+{
+	const char *query = value_at(result, row, 7);
+
+	return format("%s (%s)%s%s", value_at(result, row, 5),
+				  value_at(result, row, 6) ? value_at(result, row, 6) : "?",
+				  query ? ": " : "", query ? query : "");
+}
+
+static const char *
+describe(const Session *session, const PGresult *result)
+{
+	int own = PQbackendPID(session->connection);
+
+	for (int row = 0; row < PQntuples(result); row++)
+	{
+		const char *type = value_at(result, row, 2);
+
+		/* behind a pooler the process id is the pooler's: take the holder */
+		if (*value_at(result, row, 0) == 'f')
+		{
+			if (atoi(value_at(result, row, 1)) == own)
+				return format("waits for another run, process %s",
+							  blocker_text(result, row));
+			continue;
+		}
+		if (type != NULL && strcmp(type, "Lock") == 0 &&
+			value_at(result, row, 5) != NULL)
+			return format("waits for a lock of process %s",
+						  blocker_text(result, row));
+		if (value_at(result, row, 8) != NULL)
+			return format("%s", value_at(result, row, 8));
+		if (type != NULL && strcmp(type, "Client") != 0)
+			return format("%s: %s", type, value_at(result, row, 3));
+	}
+	return "";
+}
+
+const char *
+monitor_ask(Session *session)
+{
+	PGresult *result;
+	const char *text = "";
+
+	if (refused)
+		return "";
+	if (monitor == NULL)
+		monitor = connect_again(session->connection);
+	result = PQstatus(monitor) == CONNECTION_OK
+				 ? PQexec(monitor, monitor_query)
+				 : NULL;
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		text = harmless(describe(session, result));
+	else
+		refused = true;
+	PQclear(result);
+	return text;
+}
+
+void
+monitor_close(void)
+{
+	PQfinish(monitor);
+	monitor = NULL;
+}

@@ -1,0 +1,277 @@
+/*
+ * report.c
+ *		What a person reads: lines, colours, and where in a file an error is.
+ */
+#define _GNU_SOURCE /* wcwidth() */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+/* Of a line with an error in it, at most so much is shown on either side. */
+#define SHOWN_AROUND 60
+
+static bool
+set_and_not_empty(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0';
+}
+
+void
+report_begin(Report *report, const Options *options)
+{
+	const char *term = getenv("TERM");
+	bool dumb = term == NULL || strcmp(term, "dumb") == 0;
+	struct winsize size;
+
+	report->options = options;
+	report->live =
+		isatty(STDOUT_FILENO) && !dumb && !options->json && !options->quiet;
+	report->color = isatty(STDOUT_FILENO) && !dumb && !options->json &&
+					!set_and_not_empty("NO_COLOR");
+	report->width = 80;
+	if (report->live && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+		size.ws_col > 20)
+		report->width = size.ws_col;
+	/* a log shows each line when it is written */
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+Row *
+report_row(Report *report, const char *id)
+{
+	Row *row = memory_new(sizeof(Row));
+
+	row->id = id;
+	row->ok = -1;
+	row->version = -1;
+	row->statements = -1;
+	row->milliseconds = -1;
+	list_add(&report->rows, row);
+	return row;
+}
+
+const char *
+harmless(const char *text)
+{
+	PQExpBuffer out = createPQExpBuffer();
+
+	for (const unsigned char *at = (const unsigned char *) text; *at; at++)
+	{
+		/* C0, DEL, and C1 as UTF-8 has it: what a terminal would obey */
+		bool c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0;
+
+		if (c1 || *at == 0x7F || (*at < ' ' && *at != '\n' && *at != '\t'))
+			appendPQExpBuffer(out, "\\x%02X", c1 ? *++at : *at);
+		else
+			appendPQExpBufferChar(out, *at);
+	}
+	return buffer_text(out, NULL);
+}
+
+const char *
+paint(const Report *report, Paint how, const char *text)
+{
+	static const char *const codes[] = {"32", "31", "33", "2"};
+
+	if (!report->color)
+		return text;
+	return format("\033[%sm%s\033[0m", codes[how], text);
+}
+
+const char *
+duration_text(double milliseconds)
+{
+	if (milliseconds < 1)
+		return format("%.1f ms", milliseconds);
+	if (milliseconds < 1000)
+		return format("%.0f ms", milliseconds);
+	if (milliseconds < 60000)
+		return format("%.1f s", milliseconds / 1000);
+	return format("%d min %d s", (int) (milliseconds / 60000),
+				  (int) (milliseconds / 1000) % 60);
+}
+
+void
+report_line(const Report *report, const char *pattern, ...)
+{
+	va_list arguments;
+
+	if (report->options->json || report->options->quiet)
+		return;
+	va_start(arguments, pattern);
+	vprintf(pattern, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+void
+report_warn(const Report *report, const char *pattern, ...)
+{
+	va_list arguments;
+
+	(void) report;
+	va_start(arguments, pattern);
+	vfprintf(stderr, pattern, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+/* ------------------------------------------------------------------- carets */
+
+/* Bytes of the character that begins here, and the columns that it takes. */
+static int
+character_at(const char *at, int *columns)
+{
+	unsigned char first = (unsigned char) *at;
+	int length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+	wchar_t code = first;
+
+	if (length > 1)
+		code = first & (0x7F >> length);
+	for (int i = 1; i < length; i++)
+	{
+		if (at[i] == '\0')
+		{
+			length = i;
+			break;
+		}
+		code = (code << 6) | (at[i] & 0x3F);
+	}
+	*columns = wcwidth(code);
+	if (*columns < 0)
+		*columns = 1;
+	return length;
+}
+
+/* The line with its number, and a caret below the column. */
+static void
+show_source_line(const Report *report, int line, int column, const char *text)
+{
+	PQExpBuffer shown = createPQExpBuffer();
+	PQExpBuffer below = createPQExpBuffer();
+	int number = 0;
+	const char *at = text;
+
+	if (column > SHOWN_AROUND)
+		appendPQExpBufferStr(shown, "... ");
+	while (*at != '\0' && *at != '\n' && *at != '\r')
+	{
+		int columns;
+		int length = character_at(at, &columns);
+
+		number++;
+		if (number > column + SHOWN_AROUND)
+		{
+			appendPQExpBufferStr(shown, " ...");
+			break;
+		}
+		if (number > column - SHOWN_AROUND)
+		{
+			appendBinaryPQExpBuffer(shown, at, length);
+			/* a tab stays one, so that both lines are as wide */
+			for (int i = 0; number < column && i < columns; i++)
+				appendPQExpBufferChar(below, *at == '\t' ? '\t' : ' ');
+		}
+		at += length;
+	}
+	fprintf(stderr, "%6d | %s\n", line, harmless(shown->data));
+	if (column > 0)
+		fprintf(stderr, "       | %s%s%s\n",
+				column > SHOWN_AROUND ? "    " : "", below->data,
+				paint(report, PAINT_BAD, "^"));
+	destroyPQExpBuffer(shown);
+	destroyPQExpBuffer(below);
+}
+
+static const char *
+place_text(const char *path, int line, int column)
+{
+	if (path == NULL)
+		return "dbvc";
+	if (line == 0)
+		return harmless(path);
+	if (column == 0)
+		return format("%s:%d", harmless(path), line);
+	return format("%s:%d:%d", harmless(path), line, column);
+}
+
+void
+report_problems(const Report *report)
+{
+	const PointerList *problems = &report->directory->problems;
+
+	for (int i = 0; i < problems->count && !report->options->json; i++)
+	{
+		const Problem *problem = problems->items[i];
+
+		if (i == 50)
+		{
+			report_warn(report, "dbvc: and %d more", problems->count - i);
+			break;
+		}
+		report_warn(report, "%s: %s %s",
+					place_text(problem->path, problem->line, problem->column),
+					paint(report, PAINT_BAD, "error:"),
+					harmless(problem->message));
+		if (problem->text != NULL)
+			show_source_line(report, problem->line, problem->column,
+							 problem->text);
+		if (problem->hint != NULL)
+			report_warn(report, "HINT:  %s", harmless(problem->hint));
+	}
+}
+
+void
+report_error(const Report *report)
+{
+	const ServerError *error = report->error;
+	const char *place;
+
+	if (error == NULL || report->options->json)
+		return;
+	place = place_text(error->file, error->file_line, error->script_column);
+	report_warn(report, "%s: %s %s%s", place,
+				paint(report, PAINT_BAD, "error:"), harmless(error->message),
+				error->sqlstate[0] ? format(" (%s)", error->sqlstate) : "");
+	if (error->line_text != NULL)
+		show_source_line(report,
+						 error->file_line ? error->file_line
+										  : error->script_line,
+						 error->script_column, error->line_text);
+	if (error->detail != NULL)
+		report_warn(report, "DETAIL:  %s", harmless(error->detail));
+	if (error->hint != NULL)
+		report_warn(report, "HINT:  %s", harmless(error->hint));
+	/* where it is in the script has been shown; more than that is context */
+	if (error->context != NULL &&
+		(error->line_text == NULL || strchr(error->context, '\n') != NULL))
+		report_warn(report, "CONTEXT:  %s", harmless(error->context));
+}
+
+ExitStatus
+report_end(Report *report, ExitStatus status)
+{
+	PQExpBuffer out;
+
+	report->status = status;
+	if (report->options->json)
+	{
+		out = createPQExpBuffer();
+		json_report(out, report);
+		puts(out->data);
+		destroyPQExpBuffer(out);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout))
+	{
+		fprintf(stderr, "dbvc: the answer could not be written\n");
+		if (status == STATUS_FINE)
+			return STATUS_SERVER;
+	}
+	return status;
+}
