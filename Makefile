@@ -141,7 +141,9 @@ install: install-client
 uninstall: uninstall-client
 clean: clean-client
 all-client install-client uninstall-client clean-client:
-	@$(CLIENT) $(@:-client=)
+	+@$(CLIENT) $(@:-client=)
+# both would build it
+install-client: all-client
 
 # What the module shows to the rest of the server: our prefix and what PostgreSQL asks for
 check-exports: all

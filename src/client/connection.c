@@ -217,7 +217,7 @@ connect_server(Session *session)
 		return false;
 	}
 	PQsetNoticeReceiver(session->connection, on_notice, session);
-	report->database = PQdb(session->connection);
+	report->database = format("%s", PQdb(session->connection));
 	report->server_version = PQserverVersion(session->connection);
 	return true;
 }

@@ -20,6 +20,9 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
+/* Of a checksum, in a text for people. */
+#define SHOWN_BYTES 6
+
 /* One argument: an array with an element for each content, or NULL. */
 typedef struct Column
 {
@@ -303,10 +306,10 @@ judge_applied(const Comparison *comparison, const DbvcState *state,
 	}
 	verdict.verdict = "changed";
 	verdict.detail = psprintf(
-		"version %lld, which is applied, has checksum %s, this has %s",
+		"version %lld is applied, with checksum %s...; this has %s...",
 		(long long) state->applied_version,
-		dbvc_hex(state->applied_checksum, DBVC_SHA256_LEN),
-		dbvc_hex(content->checksum, DBVC_SHA256_LEN));
+		dbvc_hex(state->applied_checksum, SHOWN_BYTES),
+		dbvc_hex(content->checksum, SHOWN_BYTES));
 	record_change(comparison, state, content);
 	return verdict;
 }
