@@ -369,7 +369,8 @@ typedef struct Session
 	Report *report;
 	bool cancelled; /* somebody has pressed Ctrl-C */
 	/* while migrations run, in progress.c: */
-	void (*on_progress)(struct Session *session, const char *message);
+	void (*on_progress)(struct Session *session, const char *message,
+						const char *detail);
 	void (*on_tick)(struct Session *session); /* about ten times a second */
 	void *run;
 } Session;

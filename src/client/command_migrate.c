@@ -312,7 +312,8 @@ static ExitStatus
 run_plan(Session *session)
 {
 	const Options *options = session->report->options;
-	RunRequest request = {.done_status = "applied"};
+	RunRequest request = {.done_status =
+							  options->dry_run ? "tried" : "applied"};
 	Arguments arguments = {0};
 	PGresult *result = ask_plan(session);
 	ExitStatus status;
@@ -375,7 +376,8 @@ ExitStatus
 command_rollback(Report *report, Options *options)
 {
 	Session session = {0};
-	RunRequest request = {.done_status = "rolled back"};
+	RunRequest request = {.done_status =
+							  options->dry_run ? "tried" : "rolled back"};
 	Arguments arguments = {0};
 	ExitStatus status;
 

@@ -127,7 +127,9 @@ on_notice(void *arg, const PGresult *result)
 	if (sqlstate != NULL && strcmp(sqlstate, "VC000") == 0)
 	{
 		if (session->on_progress != NULL)
-			session->on_progress(session, message);
+			session->on_progress(session, message,
+								 PQresultErrorField(result,
+													PG_DIAG_MESSAGE_DETAIL));
 		return;
 	}
 	/* the last word of a run with nothing in it, which we say ourselves */

@@ -269,7 +269,8 @@ report(DryRun *dry)
 		error = run->error;
 		if (error == NULL)
 			ereport(NOTICE,
-					(errmsg("dry run of \"%s\": %d %s", run->state->id,
+					(errcode(ERRCODE_DBVC_PROGRESS),
+					 errmsg("dry run of \"%s\": %d %s", run->state->id,
 							run->statements,
 							run->statements == 1 ? "statement" : "statements"),
 					 result->detail ? errdetail("%s.", result->detail) : 0));

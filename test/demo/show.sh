@@ -6,6 +6,8 @@
 #   say TEXT              a sentence or two between the commands
 #   show SQL              print the statement as if it had been typed into psql, then what comes out
 #   show_error SQL WORD...   the same for a statement that has to fail; each WORD after it must be in the error
+#   show_dbvc STATUS ARG...  the same for the client, in the folder of the demo, and its exit status
+#   expect_output WORD...    each WORD was in what show_dbvc has printed last
 #   show_file FILE FROM TO [LINE]   lines of a file with their numbers; an arrow at LINE
 #   expect SQL            a silent query that must say true: the demo is a test of what it tells
 #
@@ -59,6 +61,25 @@ show_error() {
   for word; do
     demo_step="an error that speaks of \"$word\""
     case $out in *"$word"*) ;; *) demo_fail ;; esac
+  done
+}
+
+show_dbvc() {
+  local wanted=$1 status=0
+  shift
+  demo_step="dbvc $*"
+  printf '$ dbvc %s\n' "$*"
+  demo_output=$(cd "$files" && lib_as_user dbvc "$@" 2>&1) || status=$?
+  printf '%s\n' "$demo_output"
+  [ "$wanted" = 0 ] || printf '(exit status %s)\n' "$status"
+  [ "$status" = "$wanted" ] || demo_fail
+}
+
+expect_output() {
+  local word
+  for word; do
+    demo_step="output that speaks of \"$word\""
+    case $demo_output in *"$word"*) ;; *) demo_fail ;; esac
   done
 }
 
