@@ -69,7 +69,7 @@ expected_id(const Run *run, int n)
 
 /* applied "ID": 3 statements */
 static void
-on_progress(Session *session, const char *message)
+on_progress(Session *session, const char *message, const char *detail)
 {
 	Run *run = session->run;
 	const char *id = strchr(message, '"');
@@ -85,11 +85,15 @@ on_progress(Session *session, const char *message)
 	row->status = run->request->done_status;
 	row->milliseconds = now - run->started;
 	row->statements = strtol(statements, NULL, 10);
+	if (detail != NULL)
+		row->detail = memory_copy(detail, strlen(detail));
 	clear_live_line(run);
-	report_line(
-		session->report, "%s %s %s  %s", counter_text(run, ++run->done),
-		paint(session->report, PAINT_GOOD, run->request->done_status), row->id,
-		paint(session->report, PAINT_FAINT, duration_text(row->milliseconds)));
+	report_line(session->report, "%s %s %s  %s  %s",
+				counter_text(run, ++run->done),
+				paint(session->report, PAINT_GOOD, row->status), row->id,
+				paint(session->report, PAINT_FAINT,
+					  duration_text(row->milliseconds)),
+				row->detail ? row->detail : "");
 	run->started = now;
 	run->ticks = 0;
 	run->waits_for = "";

@@ -101,13 +101,19 @@ void
 report_line(const Report *report, const char *pattern, ...)
 {
 	va_list arguments;
+	char *line;
+	size_t length;
 
 	if (report->options->json || report->options->quiet)
 		return;
 	va_start(arguments, pattern);
-	vprintf(pattern, arguments);
+	line = format_list(pattern, arguments);
 	va_end(arguments);
-	putchar('\n');
+	length = strlen(line);
+	while (length > 0 && line[length - 1] == ' ')
+		length--;
+	printf("%.*s\n", (int) length, line);
+	free(line);
 }
 
 void
