@@ -471,9 +471,11 @@ extern bool run_migrations(Session *session, const RunRequest *request);
 
 /* in monitor.c */
 
-/* What a run waits for, asked over a connection of its own; "" when nothing
- * is known.  The text lives until the next call. */
+/* What the run waits for, as far as is known; "" if it is not.  Called with
+ * each tick, it asks over a connection of its own and never waits. */
 extern const char *monitor_ask(Session *session);
+/* What it says is no longer true. */
+extern void monitor_forget(void);
 extern void monitor_close(void);
 
 /* ---------------------------------------------------------------- commands */

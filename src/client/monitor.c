@@ -5,15 +5,31 @@
  * The connection that runs migrations is busy, so a second one asks.  It is
  * opened only when a migration takes long enough for somebody to wonder, and
  * only for a terminal.  The run is found by the lock that it holds, not by a
- * process id: behind a pooler nobody knows that.
+ * process id: behind a pooler nobody knows that.  It never waits, since a pool
+ * may have no connection to spare while ours runs.
  */
 #include "client.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-static PGconn *monitor;
-static bool refused; /* there is no second connection to be had */
+typedef enum MonitorState
+{
+	MONITOR_OFF,
+	MONITOR_CONNECTING,
+	MONITOR_READY,
+	MONITOR_ASKED,
+	MONITOR_REFUSED, /* there is no second connection to be had */
+} MonitorState;
+
+static struct
+{
+	MonitorState state;
+	PGconn *connection;
+	PostgresPollingStatusType wanted; /* while connecting */
+	const char *answer;
+} monitor = {.answer = ""};
 
 /* The options of the first connection, with a patience of its own. */
 static PGconn *
@@ -41,7 +57,7 @@ connect_again(const PGconn *connection)
 	values[count++] = "dbvc monitor";
 	keywords[count] = NULL;
 	values[count] = NULL;
-	result = PQconnectdbParams(keywords, values, 0);
+	result = PQconnectStartParams(keywords, values, 0);
 	PQconninfoFree(known);
 	return result;
 }
@@ -110,30 +126,86 @@ describe(const Session *session, const PGresult *result)
 	return "";
 }
 
+static bool
+is_ready(short events)
+{
+	struct pollfd descriptor = {.fd = PQsocket(monitor.connection),
+								.events = events};
+
+	return poll(&descriptor, 1, 0) > 0;
+}
+
+static MonitorState
+go_on_connecting(void)
+{
+	if (!is_ready(monitor.wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT))
+		return MONITOR_CONNECTING;
+	monitor.wanted = PQconnectPoll(monitor.connection);
+	if (monitor.wanted == PGRES_POLLING_FAILED)
+		return MONITOR_REFUSED;
+	return monitor.wanted == PGRES_POLLING_OK ? MONITOR_READY
+											  : MONITOR_CONNECTING;
+}
+
+static MonitorState
+take_answer(const Session *session)
+{
+	PGresult *result;
+
+	if (PQconsumeInput(monitor.connection) == 0)
+		return MONITOR_REFUSED;
+	if (PQisBusy(monitor.connection))
+		return MONITOR_ASKED;
+	while ((result = PQgetResult(monitor.connection)) != NULL)
+	{
+		if (PQresultStatus(result) == PGRES_TUPLES_OK)
+			monitor.answer = harmless(describe(session, result));
+		PQclear(result);
+	}
+	return MONITOR_READY;
+}
+
 const char *
 monitor_ask(Session *session)
 {
-	PGresult *result;
-	const char *text = "";
+	switch (monitor.state)
+	{
+		case MONITOR_OFF:
+			monitor.connection = connect_again(session->connection);
+			monitor.wanted = PGRES_POLLING_WRITING;
+			monitor.state = PQstatus(monitor.connection) == CONNECTION_BAD
+								? MONITOR_REFUSED
+								: MONITOR_CONNECTING;
+			break;
+		case MONITOR_CONNECTING:
+			monitor.state = go_on_connecting();
+			break;
+		case MONITOR_READY:
+			if (PQsendQuery(monitor.connection, monitor_query) == 1)
+				monitor.state = MONITOR_ASKED;
+			else
+				monitor.state = MONITOR_REFUSED;
+			break;
+		case MONITOR_ASKED:
+			monitor.state = take_answer(session);
+			break;
+		case MONITOR_REFUSED:
+			monitor.answer = "";
+			break;
+	}
+	return monitor.answer;
+}
 
-	if (refused)
-		return "";
-	if (monitor == NULL)
-		monitor = connect_again(session->connection);
-	result = PQstatus(monitor) == CONNECTION_OK
-				 ? PQexec(monitor, monitor_query)
-				 : NULL;
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		text = harmless(describe(session, result));
-	else
-		refused = true;
-	PQclear(result);
-	return text;
+void
+monitor_forget(void)
+{
+	monitor.answer = "";
 }
 
 void
 monitor_close(void)
 {
-	PQfinish(monitor);
-	monitor = NULL;
+	PQfinish(monitor.connection);
+	monitor.connection = NULL;
+	monitor.state = MONITOR_OFF;
 }

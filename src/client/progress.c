@@ -15,15 +15,12 @@
 
 /* A migration that takes longer than this is asked what it waits for. */
 #define ASK_AFTER_MILLISECONDS 1000
-#define ASK_EVERY_TICKS 5
 
 typedef struct Run
 {
 	const RunRequest *request;
 	int done;
 	double started; /* of the migration at work, in milliseconds */
-	int ticks;
-	const char *waits_for;
 	bool drawn;
 } Run;
 
@@ -95,8 +92,7 @@ on_progress(Session *session, const char *message, const char *detail)
 					  duration_text(row->milliseconds)),
 				row->detail ? row->detail : "");
 	run->started = now;
-	run->ticks = 0;
-	run->waits_for = "";
+	monitor_forget();
 }
 
 static void
@@ -104,16 +100,16 @@ on_tick(Session *session)
 {
 	Run *run = session->run;
 	double elapsed = now_milliseconds() - run->started;
+	const char *waits_for = "";
 	char line[1024];
 	int length;
 
-	if (elapsed > ASK_AFTER_MILLISECONDS &&
-		run->ticks++ % ASK_EVERY_TICKS == 0)
-		run->waits_for = monitor_ask(session);
+	if (elapsed > ASK_AFTER_MILLISECONDS)
+		waits_for = monitor_ask(session);
 	length =
 		snprintf(line, sizeof(line), "%s %s  %s  %s",
 				 counter_text(run, run->done + 1), expected_id(run, run->done),
-				 duration_text(elapsed), run->waits_for);
+				 duration_text(elapsed), waits_for);
 	/* a line that wraps could not be taken back */
 	if (length >= session->report->width)
 		line[session->report->width - 1] = '\0';
@@ -125,9 +121,7 @@ on_tick(Session *session)
 bool
 run_migrations(Session *session, const RunRequest *request)
 {
-	Run run = {.request = request,
-			   .started = now_milliseconds(),
-			   .waits_for = ""};
+	Run run = {.request = request, .started = now_milliseconds()};
 	PGresult *result;
 
 	session->run = &run;
