@@ -160,7 +160,11 @@ folder_is_new(Walk *walk, const char *shown, int fd)
 	Folder *folder;
 
 	if (fstat(fd, &st) != 0)
+	{
+		problem_add(walk->directory, shown, 0, 0, NULL, NULL,
+					"folder cannot be read: %s", strerror(errno));
 		return false;
+	}
 	for (int i = 0; i < walk->folders.count; i++)
 	{
 		folder = walk->folders.items[i];

@@ -8,6 +8,8 @@
 
 /* Folders below the directory in which files are looked for. */
 #define DEEPEST 8
+/* Nobody reads more, and a large file could fill the memory with them. */
+#define MOST_PROBLEMS 20000
 
 static const Layout *const layouts[] = {
 	&layout_flyway, &layout_golang_migrate, &layout_diesel,
@@ -20,9 +22,12 @@ void
 problem_add(Directory *directory, const char *path, int line, int column,
 			const char *text, const char *hint, const char *message, ...)
 {
-	Problem *problem = memory_new(sizeof(Problem));
+	Problem *problem;
 	va_list arguments;
 
+	if (directory->problems.count >= MOST_PROBLEMS)
+		return;
+	problem = memory_new(sizeof(Problem));
 	if (path != NULL)
 		problem->path = memory_copy(path, strlen(path));
 	problem->line = line;

@@ -12,6 +12,8 @@
 
 #define OPENING "${"
 #define FILENAME "flyway:filename"
+/* Further ones of the same script tell nothing new. */
+#define MOST_PROBLEMS 20
 
 /* A script whose placeholders are being replaced. */
 typedef struct Replacing
@@ -24,7 +26,7 @@ typedef struct Replacing
 	int script_line;
 	int file_line;
 	bool shifted; /* lines were added since the last span */
-	bool failed;
+	int problems;
 } Replacing;
 
 static void
@@ -94,11 +96,12 @@ placeholder_problem(Replacing *work, const char *at, const char *name)
 	const char *start = at;
 	Line line = {0};
 
+	if (work->problems++ >= MOST_PROBLEMS)
+		return;
 	while (start > work->script->text && start[-1] != '\n')
 		start--;
 	line.start = start;
 	line.length = strcspn(start, "\r\n");
-	work->failed = true;
 	if (name == NULL)
 		problem_add(work->directory, work->script->path, work->file_line,
 					utf8_characters(start, (size_t) (at - start)) + 1,
@@ -172,7 +175,7 @@ script_replace(Directory *directory, const Options *options, Script *script)
 	script->spans = memory_new((size_t) work.spans.count * sizeof(Span));
 	for (int i = 0; i < work.spans.count; i++)
 		script->spans[i] = *(const Span *) work.spans.items[i];
-	return !work.failed;
+	return work.problems == 0;
 }
 
 /* What the server keeps a hash of: the files as they are. */
@@ -194,6 +197,8 @@ migration_replace(Directory *directory, const Options *options,
 	PQExpBufferData source;
 	bool replaced = false;
 
+	if (migration->verify != NULL && migration->up != NULL)
+		migration->verify->verbatim = migration->up->verbatim;
 	initPQExpBuffer(&source);
 	for (int i = 0; i < 3; i++)
 		source_append(&source, scripts[i]);
