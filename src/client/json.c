@@ -10,17 +10,27 @@
 void
 json_string(PQExpBuffer out, const char *text)
 {
+	const char *end = text != NULL ? text + strlen(text) : NULL;
+	const char *invalid;
+
 	if (text == NULL)
 	{
 		appendPQExpBufferStr(out, "null");
 		return;
 	}
+	invalid = text + utf8_valid(text, end - text);
 	appendPQExpBufferChar(out, '"');
-	for (; *text != '\0'; text++)
+	for (; text < end; text++)
 	{
 		unsigned char c = (unsigned char) *text;
 
-		if (c == '"' || c == '\\')
+		if (text == invalid)
+		{
+			/* a file's name may be any bytes; JSON is UTF-8 */
+			appendPQExpBufferStr(out, "\xEF\xBF\xBD");
+			invalid = text + 1 + utf8_valid(text + 1, end - text - 1);
+		}
+		else if (c == '"' || c == '\\')
 			appendPQExpBuffer(out, "\\%c", c);
 		else if (c < ' ' || c == 0x7F)
 			appendPQExpBuffer(out, "\\u%04x", c);

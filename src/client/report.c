@@ -56,22 +56,40 @@ report_row(Report *report, const char *id)
 	return row;
 }
 
+/* Bytes of a character that a terminal would obey, or that is none: C0, DEL,
+ * C1 as UTF-8 has it, and what is not UTF-8. */
+static int
+harmful_bytes(const char *at, const char *invalid)
+{
+	unsigned char first = (unsigned char) at[0];
+	unsigned char second = first ? (unsigned char) at[1] : 0;
+
+	if (at == invalid || first == 0x7F ||
+		(first < ' ' && first != '\n' && first != '\t'))
+		return 1;
+	return first == 0xC2 && second >= 0x80 && second < 0xA0 ? 2 : 0;
+}
+
 const char *
 harmless(const char *text)
 {
-	PQExpBuffer out = createPQExpBuffer();
+	const char *end = text + strlen(text);
+	const char *invalid = text + utf8_valid(text, end - text);
+	PQExpBufferData out;
 
-	for (const unsigned char *at = (const unsigned char *) text; *at; at++)
+	initPQExpBuffer(&out);
+	for (const char *at = text; at < end;)
 	{
-		/* C0, DEL, and C1 as UTF-8 has it: what a terminal would obey */
-		bool c1 = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0;
+		int harmful = harmful_bytes(at, invalid);
 
-		if (c1 || *at == 0x7F || (*at < ' ' && *at != '\n' && *at != '\t'))
-			appendPQExpBuffer(out, "\\x%02X", c1 ? *++at : *at);
-		else
-			appendPQExpBufferChar(out, *at);
+		if (harmful == 0)
+			appendPQExpBufferChar(&out, *at++);
+		for (; harmful > 0; harmful--)
+			appendPQExpBuffer(&out, "\\x%02X", (unsigned char) *at++);
+		if (at > invalid)
+			invalid = at + utf8_valid(at, end - at);
 	}
-	return buffer_text(out, NULL);
+	return buffer_text(&out, NULL);
 }
 
 const char *
