@@ -331,6 +331,8 @@ extern void report_warn(const Report *report, const char *pattern, ...)
 	__attribute__((format(printf, 2, 3)));
 extern void report_problems(const Report *report);
 extern void report_error(const Report *report);
+/* A command cannot do what it was asked: say why, and return STATUS_USAGE. */
+extern ExitStatus usage_answer(Report *report, const char *message);
 /* Print the JSON document if there is to be one, and return the status. */
 extern ExitStatus report_end(Report *report, ExitStatus status);
 
@@ -344,8 +346,10 @@ typedef enum Paint
 
 /* text in a colour, or as it is where there are none. */
 extern const char *paint(const Report *report, Paint how, const char *text);
-/* text without what a terminal would obey. */
+/* A text without what a terminal would obey; lines and tabs stay. */
 extern const char *harmless(const char *text);
+/* The same for a name: it does not break a line either. */
+extern const char *one_line(const char *text);
 /* Milliseconds as a person reads them: "12 ms", "1.2 s", "3 min 5 s". */
 extern const char *duration_text(double milliseconds);
 

@@ -48,7 +48,7 @@ show_status(Report *report, const Row *row, int id_width)
 				paint(report, status_paint(row->status),
 					  format("%-12s", row->status)),
 				id_width, row->id, row->time ? row->time : "",
-				row->role ? harmless(row->role) : "",
+				row->role ? one_line(row->role) : "",
 				row->milliseconds >= 0 ? duration_text(row->milliseconds) : "",
 				row->detail ? row->detail : "");
 }

@@ -22,18 +22,20 @@ command_new(Report *report, Options *options)
 	for (int i = 0; i < created.count; i++)
 	{
 		report_row(report, created.items[i])->file = created.items[i];
-		report_line(report, "%s", harmless(created.items[i]));
+		report_line(report, "%s", one_line(created.items[i]));
 	}
 	return fine ? STATUS_FINE : STATUS_USAGE;
 }
 
 static bool
-has_reason(const Options *options)
+has_reason(Report *report)
 {
-	if (options->reason != NULL && options->reason[0] != '\0')
+	const char *reason = report->options->reason;
+
+	if (reason != NULL && reason[0] != '\0')
 		return true;
-	fprintf(stderr, "dbvc: %s needs --reason=TEXT; the history keeps it\n",
-			options->command);
+	usage_answer(report, format("%s needs --reason=TEXT; the history keeps it",
+								report->options->command));
 	return false;
 }
 
@@ -49,8 +51,9 @@ find_migration(Report *report, const char *name)
 		if (strcmp(migration->id, id) == 0)
 			return migration;
 	}
-	fprintf(stderr, "dbvc: there is no migration \"%s\" in %s\n",
-			harmless(name), harmless(report->directory->path));
+	usage_answer(report,
+				 format("there is no migration \"%s\" in %s", one_line(name),
+						one_line(report->directory->path)));
 	return NULL;
 }
 
@@ -71,7 +74,7 @@ correct(Session *session, const char *sql, const Arguments *arguments,
 		return session_failed(session);
 	PQclear(result);
 	report_row(session->report, id)->status = status;
-	report_line(session->report, "%s %s", status, harmless(id));
+	report_line(session->report, "%s %s", status, one_line(id));
 	session_close(session);
 	return STATUS_FINE;
 }
@@ -84,7 +87,7 @@ command_accept(Report *report, Options *options)
 	const Migration *migration;
 	PQExpBuffer source;
 
-	if (!has_reason(options) || !directory_open(report, options, 0) ||
+	if (!has_reason(report) || !directory_open(report, options, 0) ||
 		!(migration = find_migration(report, options->arguments.items[1])))
 		return STATUS_USAGE;
 	if (!session_open(&session, report))
@@ -130,7 +133,7 @@ command_baseline(Report *report, Options *options)
 	const Migration *migration;
 	ExitStatus status;
 
-	if (!has_reason(options) || !directory_open(report, options, 0) ||
+	if (!has_reason(report) || !directory_open(report, options, 0) ||
 		!(migration = find_migration(report, options->arguments.items[1])))
 		return STATUS_USAGE;
 	if (!session_open(&session, report) ||
@@ -152,7 +155,7 @@ command_withdraw(Report *report, Options *options)
 	Session session = {0};
 	Arguments arguments = {0};
 
-	if (!has_reason(options))
+	if (!has_reason(report))
 		return STATUS_USAGE;
 	if (!session_open(&session, report))
 		return session_failed(&session);

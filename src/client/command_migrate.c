@@ -107,7 +107,7 @@ show_obstacles(Report *report, const Comparison *comparison)
 			continue;
 		report_warn(report, "%s %s: %s",
 					paint(report, PAINT_BAD, verdict->verdict),
-					verdict->migration ? harmless(verdict->migration->path)
+					verdict->migration ? one_line(verdict->migration->path)
 									   : verdict->id,
 					verdict->detail ? verdict->detail : "");
 	}
@@ -118,7 +118,7 @@ show_obstacles(Report *report, const Comparison *comparison)
 					"HINT:  Put changes into a new migration; or, if the "
 					"database is what the file says,\n"
 					"       dbvc accept %s ID --reason=TEXT",
-					harmless(report->options->directory));
+					one_line(report->options->directory));
 	if (all > comparison->changed && !report->options->json)
 		report_warn(report,
 					"HINT:  Bring the files back; or go on without them: "
@@ -372,6 +372,15 @@ command_migrate(Report *report, Options *options)
 	return run_plan(&session);
 }
 
+static bool
+is_count(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	return end != text && *end == '\0' && number >= 1 && number <= INT32_MAX;
+}
+
 ExitStatus
 command_rollback(Report *report, Options *options)
 {
@@ -381,6 +390,11 @@ command_rollback(Report *report, Options *options)
 	Arguments arguments = {0};
 	ExitStatus status;
 
+	if (options->steps != NULL && !is_count(options->steps))
+		return usage_answer(report, "--steps wants a number, 1 or more");
+	if (options->steps != NULL && options->target != NULL)
+		return usage_answer(report,
+							"--steps and --target cannot both be given");
 	if (options->arguments.count > 0 && !directory_open(report, options, 0))
 		return STATUS_USAGE;
 	if (!session_open(&session, report))
@@ -445,7 +459,7 @@ add_pending(Report *report, const Comparison *comparison)
 		if (++count <= LINES_SHOWN)
 			report_line(report, "%s %s%s%s",
 						paint(report, PAINT_CARE, "pending"),
-						harmless(verdict->migration->path),
+						one_line(verdict->migration->path),
 						verdict->detail ? ": " : "",
 						verdict->detail ? verdict->detail : "");
 	}

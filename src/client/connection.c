@@ -121,19 +121,21 @@ on_notice(void *arg, const PGresult *result)
 		PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	bool warning = severity != NULL && strcmp(severity, "WARNING") == 0;
+	/* what a script raises has the script for its context */
+	bool own = PQresultErrorField(result, PG_DIAG_CONTEXT) == NULL;
 
 	if (message == NULL)
 		return;
-	if (sqlstate != NULL && strcmp(sqlstate, "VC000") == 0)
+	if (own && sqlstate != NULL && strcmp(sqlstate, "VC000") == 0 &&
+		session->on_progress != NULL)
 	{
-		if (session->on_progress != NULL)
-			session->on_progress(session, message,
-								 PQresultErrorField(result,
-													PG_DIAG_MESSAGE_DETAIL));
+		session->on_progress(session, message,
+							 PQresultErrorField(result,
+												PG_DIAG_MESSAGE_DETAIL));
 		return;
 	}
 	/* the last word of a run with nothing in it, which we say ourselves */
-	if (strcmp(message, "nothing to do") == 0)
+	if (own && strcmp(message, "nothing to do") == 0)
 		return;
 	if (!warning && session->report->options->quiet)
 		return;
@@ -160,7 +162,7 @@ ask_password(const char *user)
 	if (terminal == NULL || tcgetattr(fileno(terminal), &before) != 0)
 		return NULL;
 	fprintf(terminal, "Password%s%s: ", user ? " for user " : "",
-			user ? harmless(user) : "");
+			user ? one_line(user) : "");
 	fflush(terminal);
 	silent = before;
 	silent.c_lflag &= ~ECHO;
@@ -253,7 +255,7 @@ check_extension(Session *session)
 	{
 		own_error(report,
 				  format("database \"%s\" does not have the extension dbvc",
-						 harmless(report->database)),
+						 one_line(report->database)),
 				  "As a superuser: CREATE EXTENSION dbvc.");
 		PQclear(result);
 		return false;
@@ -266,7 +268,7 @@ check_extension(Session *session)
 		own_error(report,
 				  format("extension dbvc is of version %s; this program is %s "
 						 "and needs " OLDEST_EXTENSION " or later",
-						 harmless(version), DBVC_VERSION),
+						 one_line(version), DBVC_VERSION),
 				  "Install the newer extension on the server, then ALTER "
 				  "EXTENSION dbvc UPDATE.");
 	else if (version_number(version) / 1000000L >
@@ -274,14 +276,14 @@ check_extension(Session *session)
 		own_error(report,
 				  format("extension dbvc is of version %s, a newer "
 						 "generation than this program, which is %s",
-						 harmless(version), DBVC_VERSION),
+						 one_line(version), DBVC_VERSION),
 				  "Install the program that came with the extension.");
 	else if (version_number(version) / 1000 >
 			 version_number(DBVC_VERSION) / 1000)
 		report_warn(report,
 					"dbvc: this program is of version %s, the extension of "
 					"%s: what is new in it is not used",
-					DBVC_VERSION, harmless(version));
+					DBVC_VERSION, one_line(version));
 	return report->error == NULL;
 }
 

@@ -159,7 +159,7 @@ take_answer(const Session *session)
 	while ((result = PQgetResult(monitor.connection)) != NULL)
 	{
 		if (PQresultStatus(result) == PGRES_TUPLES_OK)
-			monitor.answer = harmless(describe(session, result));
+			monitor.answer = one_line(describe(session, result));
 		PQclear(result);
 	}
 	return MONITOR_READY;

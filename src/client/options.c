@@ -166,7 +166,7 @@ command_help(Report *report, Options *options)
 		only = command_find(options->arguments.items[0]);
 		if (only == NULL)
 			usage_error(NULL, format("there is no command \"%s\"",
-									 harmless(options->arguments.items[0])));
+									 one_line(options->arguments.items[0])));
 	}
 	options->json = false;
 	show_help(stdout, only);
@@ -184,7 +184,7 @@ add_placeholder(Options *options, const char *text)
 	if (equals == NULL || equals == text)
 		usage_error(options->command,
 					format("--set wants NAME=VALUE, not \"%s\"",
-						   harmless(text)));
+						   one_line(text)));
 	placeholder->name = memory_copy(text, equals - text);
 	placeholder->value = equals + 1;
 	list_add(&options->placeholders, placeholder);
@@ -240,7 +240,7 @@ getopt_tables(struct option *longs, char *letters)
 		longs[i].has_arg = takes ? required_argument : no_argument;
 		longs[i].flag = NULL;
 		longs[i].val = SPEC_BASE + i;
-		if (specs[i].letter == 0 || specs[i].letter == '?')
+		if (specs[i].letter == 0)
 			continue;
 		*letters++ = specs[i].letter;
 		if (takes)
@@ -258,7 +258,7 @@ check_command(const Options *options, const bool *given)
 
 	if (command == NULL)
 		usage_error(NULL, format("there is no command \"%s\"",
-								 harmless(options->command)));
+								 one_line(options->command)));
 	if (count < command->min_arguments || count > command->max_arguments)
 		usage_error(command->name, format("%s: it is \"dbvc %s %s\"",
 										  count < command->min_arguments
@@ -287,7 +287,7 @@ options_parse(Options *options, int argc, char **argv)
 		const OptionSpec *spec = spec_of(value);
 
 		/* getopt has said what is wrong, unless somebody typed -? */
-		if (value == '?' && (optopt != 0 || strcmp(argv[optind - 1], "-?")))
+		if (value == '?' && strcmp(argv[optind - 1], "-?") != 0)
 			usage_error(NULL, "the command line was not understood");
 		given[spec - specs] = true;
 		apply_option(options, spec);

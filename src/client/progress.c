@@ -85,12 +85,11 @@ on_progress(Session *session, const char *message, const char *detail)
 	if (detail != NULL)
 		row->detail = memory_copy(detail, strlen(detail));
 	clear_live_line(run);
-	report_line(session->report, "%s %s %s  %s  %s",
-				counter_text(run, ++run->done),
-				paint(session->report, PAINT_GOOD, row->status), row->id,
-				paint(session->report, PAINT_FAINT,
-					  duration_text(row->milliseconds)),
-				row->detail ? row->detail : "");
+	report_line(
+		session->report, "%s %s %s  %s  %s", counter_text(run, ++run->done),
+		paint(session->report, PAINT_GOOD, row->status), one_line(row->id),
+		paint(session->report, PAINT_FAINT, duration_text(row->milliseconds)),
+		row->detail ? harmless(row->detail) : "");
 	run->started = now;
 	monitor_forget();
 }

@@ -59,19 +59,20 @@ report_row(Report *report, const char *id)
 /* Bytes of a character that a terminal would obey, or that is none: C0, DEL,
  * C1 as UTF-8 has it, and what is not UTF-8. */
 static int
-harmful_bytes(const char *at, const char *invalid)
+harmful_bytes(const char *at, const char *invalid, const char *keep)
 {
 	unsigned char first = (unsigned char) at[0];
 	unsigned char second = first ? (unsigned char) at[1] : 0;
 
 	if (at == invalid || first == 0x7F ||
-		(first < ' ' && first != '\n' && first != '\t'))
+		(first < ' ' && strchr(keep, first) == NULL))
 		return 1;
 	return first == 0xC2 && second >= 0x80 && second < 0xA0 ? 2 : 0;
 }
 
-const char *
-harmless(const char *text)
+/* keep: what is left as it is though it is a control character. */
+static const char *
+escape(const char *text, const char *keep)
 {
 	const char *end = text + strlen(text);
 	const char *invalid = text + utf8_valid(text, end - text);
@@ -80,7 +81,7 @@ harmless(const char *text)
 	initPQExpBuffer(&out);
 	for (const char *at = text; at < end;)
 	{
-		int harmful = harmful_bytes(at, invalid);
+		int harmful = harmful_bytes(at, invalid, keep);
 
 		if (harmful == 0)
 			appendPQExpBufferChar(&out, *at++);
@@ -90,6 +91,18 @@ harmless(const char *text)
 			invalid = at + utf8_valid(at, end - at);
 	}
 	return buffer_text(&out, NULL);
+}
+
+const char *
+harmless(const char *text)
+{
+	return escape(text, "\n\t");
+}
+
+const char *
+one_line(const char *text)
+{
+	return escape(text, "");
 }
 
 const char *
@@ -219,10 +232,10 @@ place_text(const char *path, int line, int column)
 	if (path == NULL)
 		return "dbvc";
 	if (line == 0)
-		return harmless(path);
+		return one_line(path);
 	if (column == 0)
-		return format("%s:%d", harmless(path), line);
-	return format("%s:%d:%d", harmless(path), line, column);
+		return format("%s:%d", one_line(path), line);
+	return format("%s:%d:%d", one_line(path), line, column);
 }
 
 void
@@ -276,6 +289,15 @@ report_error(const Report *report)
 	if (error->context != NULL &&
 		(error->line_text == NULL || strchr(error->context, '\n') != NULL))
 		report_warn(report, "CONTEXT:  %s", harmless(error->context));
+}
+
+ExitStatus
+usage_answer(Report *report, const char *message)
+{
+	report->error = memory_new(sizeof(ServerError));
+	report->error->message = memory_copy(message, strlen(message));
+	report_error(report);
+	return STATUS_USAGE;
 }
 
 ExitStatus

@@ -314,6 +314,33 @@ file_line_of(const Script *script, int line)
 	return result;
 }
 
+/* Is the file what the database has?  A down script that runs is the applied
+ * version's, whatever the file says by now. */
+static bool
+is_unchanged(Session *session, const Directory *directory,
+			 const ServerError *error)
+{
+	Report *report = session->report;
+	Comparison comparison = {0};
+	bool result = false;
+
+	if (strcmp(error->script, "up") == 0)
+		return true; /* it was registered a moment ago */
+	if (compare_directory(session, directory, &comparison))
+	{
+		for (int i = 0; i < comparison.verdicts.count; i++)
+		{
+			const Verdict *verdict = comparison.verdicts.items[i];
+
+			if (strcmp(verdict->id, error->migration) == 0)
+				result = strcmp(verdict->verdict, "same") == 0 ||
+						 strcmp(verdict->verdict, "accepted") == 0;
+		}
+	}
+	report->error = (ServerError *) error;
+	return result;
+}
+
 static bool
 locate_in_directory(ServerError *error, const Directory *directory)
 {
@@ -372,7 +399,8 @@ locate_error(Session *session, const Directory *directory)
 
 	if (error == NULL || error->migration == NULL || error->script_line == 0)
 		return;
-	if (directory != NULL && locate_in_directory(error, directory))
+	if (directory != NULL && is_unchanged(session, directory, error) &&
+		locate_in_directory(error, directory))
 		return;
 	if (PQstatus(session->connection) == CONNECTION_OK)
 		locate_in_database(session, error);
