@@ -268,6 +268,44 @@ DROP TABLE st, st_p, st_p1, st_p2, st_d, st_e, st_f, st_fk CASCADE;
 DROP SCHEMA "St x" CASCADE;
 DROP SCHEMA st_high CASCADE;
 DROP PROCEDURE st_commit();
+-- a script's own COMMIT ends a step: what came before it stays
+SELECT id FROM dbvc.migration_register('z_commit', $up$
+CREATE TYPE mood AS ENUM ('sad');
+CREATE TABLE person (m mood);
+COMMIT;
+ALTER TYPE mood ADD VALUE 'glad';
+COMMIT;
+SET search_path = pg_catalog, public;
+BEGIN;
+INSERT INTO person VALUES ('glad');
+INSERT INTO person VALUES ('angry');
+COMMIT;
+INSERT INTO person VALUES ('sad');
+$up$, E'DROP TABLE person;\nCOMMIT;\nDROP TYPE mood;');
+CALL dbvc.migrate();
+SELECT status, steps_done FROM dbvc.migration_status WHERE id = 'z_commit';
+SELECT count(*) FROM person;
+SELECT id FROM dbvc.migration_register('z_commit', $up$
+CREATE TYPE mood AS ENUM ('sad');
+CREATE TABLE person (m mood);
+COMMIT;
+ALTER TYPE mood ADD VALUE 'glad';
+COMMIT;
+SET search_path = pg_catalog, public;
+BEGIN;
+INSERT INTO person VALUES ('glad');
+INSERT INTO person VALUES ('sad');
+COMMIT;
+INSERT INTO person VALUES ('sad');
+$up$, E'DROP TABLE person;\nCOMMIT;\nDROP TYPE mood;');
+CALL dbvc.migrate();
+SELECT event_type, dbvc.event_bigint(body, 'statements') AS statements
+FROM dbvc.change_event WHERE migration_id = 'z_commit' ORDER BY id;
+TABLE person;
+CALL dbvc.rollback();
+SELECT to_regclass('person') IS NULL AND to_regtype('mood') IS NULL AS gone;
+SELECT id FROM dbvc.migration_register('z_commit_not', E'SELECT 1;\nCOMMIT;\nSELECT 2;', transactional => true);
+
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;
 DROP ROLE regress_dbvc_low, regress_dbvc_high;

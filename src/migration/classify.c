@@ -312,6 +312,6 @@ dbvc_classify(DbvcScript *script, DbvcStatement *statement, Node *node)
 	if (dbvc_needs_toplevel(node))
 	{
 		statement->kind = DBVC_STATEMENT_TOPLEVEL;
-		script->has_toplevel = true;
+		script->needs_steps = true;
 	}
 }

@@ -79,9 +79,10 @@ typedef struct DbvcStatement
 	int end;
 	int line; /* of start, from 1 */
 	DbvcStatementKind kind;
-	bool is_setting; /* a session-level SET or RESET: later steps need it */
-	bool commits;	 /* CALL or DO, which may commit when at top level */
-	int data_start;	 /* COPY data in the script, [data_start, data_end) */
+	bool is_setting;   /* a session-level SET or RESET: later steps need it */
+	bool commits;	   /* CALL or DO, which may commit when at top level */
+	bool after_commit; /* the script begins or commits right before it */
+	int data_start;	   /* COPY data in the script, [data_start, data_end) */
 	int data_end;
 } DbvcStatement;
 
@@ -93,7 +94,7 @@ typedef struct DbvcScript
 	int count;
 	int allocated;
 	DbvcStatement *statements;
-	bool has_toplevel; /* some statement is DBVC_STATEMENT_TOPLEVEL */
+	bool needs_steps; /* some statement is for the worker, or after_commit */
 
 	/* while an error context of this script is active (script_error.c) */
 	int base;			 /* what positions in errors are relative to */

@@ -148,14 +148,18 @@ check_script_transactional(const DbvcContent *content, const char *label,
 	dbvc_script_split(script);
 	for (int i = 0; i < script->count; i++)
 	{
-		if (script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)
+		const DbvcStatement *statement = &script->statements[i];
+
+		if (statement->kind == DBVC_STATEMENT_TOPLEVEL ||
+			statement->after_commit)
 			ereport(ERROR,
 					(errcode(ERRCODE_DBVC_INVALID_SCRIPT),
 					 errmsg("migration \"%s\" is declared transactional, but "
-							"statement %d of its %s script, line %d, cannot "
-							"run in a transaction",
-							content->id, i + 1, label,
-							script->statements[i].line),
+							"statement %d of its %s script, line %d, %s",
+							content->id, i + 1, label, statement->line,
+							statement->after_commit
+								? "comes after a COMMIT"
+								: "cannot run in a transaction"),
 					 errhint("Leave transactional out: the script is then run "
 							 "in steps.")));
 	}

@@ -128,7 +128,7 @@ dbvc_run_in_steps(const DbvcRun *run)
 {
 	if (run->error != NULL)
 		return false;
-	return run->script->has_toplevel || dbvc_run_steps_done(run) > 0 ||
+	return run->script->needs_steps || dbvc_run_steps_done(run) > 0 ||
 		   (run->stepwise && run->script->count > 0);
 }
 

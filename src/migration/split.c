@@ -28,8 +28,9 @@
 #define WORDS_SEEN 4
 
 #define TRANSACTION_HINT \
-	"Transactions are begun and ended by dbvc; only one BEGIN; ... COMMIT; " \
-	"around a whole script is understood, and dropped."
+	"Of transaction control a script may hold BEGIN and COMMIT, in pairs or " \
+	"a " \
+	"COMMIT alone."
 #define PSQL_HINT "The server does not know psql's commands; write SQL."
 #define COPY_HINT \
 	"The data begin on the line after the semicolon, and end with a line " \
@@ -53,11 +54,9 @@ typedef struct Splitter
 	int word_count;
 	bool after_begin; /* the last token was BEGIN */
 
-	/* for the BEGIN; ... COMMIT; wrapper */
-	bool begin_seen;
-	bool commit_seen;
-	int begin_offset;
-	int commit_offset;
+	/* the script's own transactions */
+	int begin_offset; /* of a BEGIN whose COMMIT is yet to come, or -1 */
+	bool boundary;	  /* one of them stood before the statement being read */
 
 	int line; /* of line_offset */
 	int line_offset;
@@ -176,28 +175,24 @@ follow_string_settings(Node *node)
 	return true;
 }
 
-/* Whether the statement is the wrapper's BEGIN or COMMIT, to be dropped. */
+/*
+ * The script's own BEGIN and COMMIT are dropped: around the whole script they
+ * say what dbvc does anyway, in its midst they end a step.
+ */
 static bool
-is_wrapper(Splitter *sp, Node *node)
+is_boundary(Splitter *sp, Node *node)
 {
-	if (sp->commit_seen)
-		refuse(sp, sp->start, TRANSACTION_HINT,
-			   "statement after the script's COMMIT");
-	if (dbvc_is_plain_begin(node) && sp->script->count == 0 && !sp->begin_seen)
-	{
-		sp->begin_seen = true;
+	if (!IsA(node, TransactionStmt))
+		return false;
+	if (dbvc_is_plain_begin(node) && sp->begin_offset < 0)
 		sp->begin_offset = sp->start;
-		return true;
-	}
-	if (dbvc_is_plain_commit(node) && sp->begin_seen)
-	{
-		sp->commit_seen = true;
-		return true;
-	}
-	if (IsA(node, TransactionStmt))
+	else if (dbvc_is_plain_commit(node))
+		sp->begin_offset = -1;
+	else
 		refuse(sp, sp->start, TRANSACTION_HINT,
 			   "transaction control in a script");
-	return false;
+	sp->boundary = true;
+	return true;
 }
 
 static DbvcStatement *
@@ -241,13 +236,23 @@ finish_statement(Splitter *sp, int end, int after)
 	if (list_length(raw) != 1)
 		refuse(sp, sp->start, NULL, "statements that cannot be told apart");
 	node = linitial_node(RawStmt, raw)->stmt;
-	if (!is_wrapper(sp, node))
+	if (!is_boundary(sp, node))
 	{
 		statement = add_statement(script);
+		statement->after_commit = sp->boundary && script->count > 1;
+		script->needs_steps |= statement->after_commit;
+		sp->boundary = false;
 		statement->start = sp->start;
 		statement->end = end;
 		statement->line = line_of(sp, sp->start);
 		dbvc_classify(script, statement, node);
+		if (statement->kind == DBVC_STATEMENT_TOPLEVEL &&
+			sp->begin_offset >= 0)
+			refuse(sp, sp->start,
+				   "Remove BEGIN and COMMIT: dbvc then runs the script in "
+				   "steps.",
+				   "statement that cannot run in a transaction between the "
+				   "script's BEGIN and COMMIT");
 		if (statement->kind == DBVC_STATEMENT_COPY)
 			resume = read_copy_data(sp, statement, after);
 	}
@@ -361,18 +366,9 @@ split_statements(Splitter *sp)
 
 		finish_statement(sp, end, end);
 	}
-	if (sp->begin_seen && !sp->commit_seen)
+	if (sp->begin_offset >= 0)
 		refuse(sp, sp->begin_offset, TRANSACTION_HINT,
 			   "BEGIN without COMMIT at the end");
-	for (int i = 0; sp->begin_seen && i < sp->script->count; i++)
-	{
-		if (sp->script->statements[i].kind == DBVC_STATEMENT_TOPLEVEL)
-			refuse(sp, sp->script->statements[i].start,
-				   "Remove BEGIN and COMMIT: dbvc then runs the script in "
-				   "steps.",
-				   "statement that cannot run in a transaction between the "
-				   "script's BEGIN and COMMIT");
-	}
 }
 
 DbvcScript *
@@ -395,6 +391,7 @@ dbvc_script_split(DbvcScript *script)
 
 	sp.script = script;
 	sp.start = -1;
+	sp.begin_offset = -1;
 	sp.line = 1;
 	sp.keyword_tokens = palloc(ScanKeywords.num_keywords * sizeof(uint16));
 	for (int i = 0; i < ScanKeywords.num_keywords; i++)

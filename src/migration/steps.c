@@ -2,8 +2,8 @@
  * steps.c
  *		Migrations that cannot run in one transaction.
  *
- * A script that holds CREATE INDEX CONCURRENTLY and its like is cut into
- * steps: runs of ordinary statements, each in a transaction of its own that
+ * A script that holds CREATE INDEX CONCURRENTLY and its like, or a COMMIT in
+ * its midst, is cut into steps: runs of ordinary statements, each in a transaction of its own that
  * also records the step, and single statements for the background worker.  A
  * "started" event commits before anything runs.  If this session dies, that
  * start has no end and the migration reads "interrupted"; the next run goes on
@@ -73,7 +73,8 @@ step_end(const DbvcRun *run, int from)
 
 	if (run->stepwise || for_worker(run, from))
 		return to;
-	while (to < run->script->count && !for_worker(run, to))
+	while (to < run->script->count && !for_worker(run, to) &&
+		   !run->script->statements[to].after_commit)
 		to++;
 	return to;
 }

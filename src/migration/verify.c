@@ -187,7 +187,7 @@ execute_verify_script(void *arg)
 	int sec_context;
 
 	dbvc_script_split(script);
-	if (script->has_toplevel)
+	if (script->needs_steps)
 		ereport(ERROR, (errcode(ERRCODE_DBVC_INVALID_SCRIPT),
 						errmsg("verify script holds a statement that cannot "
 							   "run in a transaction")));
