@@ -104,6 +104,9 @@ session_status(const Session *session)
 		return STATUS_CANCELLED;
 	if (error == NULL)
 		return STATUS_FINE;
+	/* a file that this database cannot hold */
+	if (error->file != NULL && error->migration == NULL)
+		return STATUS_USAGE;
 	/* a script that failed, and what dbvc refuses, are answers */
 	if (error->migration != NULL || strncmp(error->sqlstate, "VC", 2) == 0)
 		return STATUS_NO;

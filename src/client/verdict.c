@@ -179,6 +179,35 @@ compare_batch(Session *session, const Directory *directory, Migration **batch,
 	return true;
 }
 
+/* The database's encoding has no letter for one that a file holds. */
+static bool
+is_encoding_error(const ServerError *error)
+{
+	return strcmp(error->sqlstate, "22P05") == 0 ||
+		   strcmp(error->sqlstate, "22021") == 0;
+}
+
+/* Of several migrations in one statement, find the one that was refused. */
+static void
+blame_file(Session *session, const Directory *directory, Migration **batch,
+		   int count)
+{
+	ServerError *error = session->report->error;
+	Comparison ignored = {0};
+
+	for (int i = 0; i < count; i++)
+	{
+		session->report->error = NULL;
+		if (!compare_batch(session, directory, batch + i, 1, false, &ignored))
+		{
+			error = session->report->error;
+			error->file = batch[i]->path;
+			break;
+		}
+	}
+	session->report->error = error;
+}
+
 bool
 compare_directory(Session *session, const Directory *directory,
 				  Comparison *comparison)
@@ -193,7 +222,11 @@ compare_directory(Session *session, const Directory *directory,
 
 		if (!compare_batch(session, directory, migrations + done, size,
 						   done + size == count, comparison))
+		{
+			if (is_encoding_error(session->report->error))
+				blame_file(session, directory, migrations + done, size);
 			return false;
+		}
 		done += size;
 	} while (done < count);
 	return true;
