@@ -116,6 +116,16 @@ session_status(const Session *session)
 /* ----------------------------------------------------------------- notices */
 
 static void
+warn_field(const Session *session, const PGresult *result, int field,
+		   const char *label)
+{
+	const char *text = PQresultErrorField(result, field);
+
+	if (text != NULL)
+		report_warn(session->report, "%s:  %s", label, harmless(text));
+}
+
+static void
 on_notice(void *arg, const PGresult *result)
 {
 	Session *session = arg;
@@ -147,6 +157,11 @@ on_notice(void *arg, const PGresult *result)
 	fflush(stdout);
 	report_warn(session->report, "%s:  %s", severity ? severity : "NOTICE",
 				harmless(message));
+	if (warning)
+	{
+		warn_field(session, result, PG_DIAG_MESSAGE_DETAIL, "DETAIL");
+		warn_field(session, result, PG_DIAG_MESSAGE_HINT, "HINT");
+	}
 }
 
 /* -------------------------------------------------------------- connecting */
