@@ -20,6 +20,7 @@
 #include "libpq-fe.h"
 #include "pqexpbuffer.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -167,6 +168,7 @@ typedef struct Directory
 {
 	const char *path;		/* as the user wrote it */
 	const char *layout;		/* name of its layout; NULL while not known */
+	int folder;				/* open descriptor of it, or -1 */
 	PointerList files;		/* of SourceFile, by bytes of their names */
 	PointerList migrations; /* of Migration */
 	PointerList problems;	/* of Problem; any of them means: use nothing */
@@ -191,7 +193,7 @@ typedef struct SourceFile
 {
 	const char *name; /* below the directory: "NAME/up.sql" */
 	const char *path; /* as shown: DIRECTORY/NAME/up.sql */
-	const char *real; /* what is opened: no symbolic link in it */
+	const char *real; /* what is opened: no symbolic link in it; NULL: name */
 	dev_t device;	  /* device and inode: what it was when it was listed */
 	ino_t inode;
 	char *text; /* NULL until file_read() */
@@ -370,6 +372,8 @@ typedef struct Arguments
 typedef struct Session
 {
 	PGconn *connection;
+	pthread_t starting; /* by session_start(), if it is started */
+	bool is_starting;
 	Report *report;
 	bool cancelled; /* somebody has pressed Ctrl-C */
 	/* while migrations run, in progress.c: */
@@ -381,6 +385,9 @@ typedef struct Session
 
 /* in connection.c */
 
+/* Begin to connect: the server works while files are read.  session_open() may
+ * be called without it. */
+extern void session_start(Session *session, Report *report);
 /* Connect and see whether the extension there is one we can talk to; false:
  * report->error says why not. */
 extern bool session_open(Session *session, Report *report);

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A number of seconds; -1 for a null. */
 static double
-number_at(const PGresult *result, int row, int column)
+milliseconds_at(const PGresult *result, int row, int column)
 {
 	const char *value = value_at(result, row, column);
 
-	return value != NULL ? strtod(value, NULL) : -1;
+	return value != NULL ? strtod(value, NULL) * 1000 : -1;
 }
 
 /* ------------------------------------------------------------------- status */
@@ -22,10 +23,13 @@ static const char status_query[] =
 	"s.applied_by, "
 	"pg_catalog.to_char(s.applied_at AT TIME ZONE 'UTC', "
 	"'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), "
-	"CASE WHEN s.applied_how = 'completed' THEN "
-	"1000 * EXTRACT(epoch FROM s.duration) END, "
-	"pg_catalog.concat_ws(', ', NULLIF(s.applied_how, 'completed'), "
-	"NULLIF(s.note, ''), s.error_sqlstate) "
+	"CASE WHEN s.applied_how OPERATOR(pg_catalog.=) 'completed' THEN "
+	"EXTRACT(epoch FROM s.duration) END, "
+	"pg_catalog.concat_ws(', ', "
+	"CASE WHEN s.applied_how OPERATOR(pg_catalog.<>) 'completed' THEN "
+	"s.applied_how END, "
+	"CASE WHEN s.note OPERATOR(pg_catalog.<>) '' THEN s.note END, "
+	"s.error_sqlstate) "
 	"FROM dbvc.migration_status s ORDER BY s.\"position\"";
 
 static Paint
@@ -76,7 +80,7 @@ command_status(Report *report, Options *options)
 		row->author = copy_at(result, i, 5);
 		row->role = copy_at(result, i, 6);
 		row->time = copy_at(result, i, 7);
-		row->milliseconds = number_at(result, i, 8);
+		row->milliseconds = milliseconds_at(result, i, 8);
 		row->detail = copy_at(result, i, 9);
 		width = length > width && length <= 60 ? length : width;
 	}

@@ -226,6 +226,7 @@ command_plan(Report *report, Options *options)
 	Comparison comparison = {0};
 	PGresult *result;
 
+	session_start(&session, report);
 	if (!directory_open(report, options, 0))
 		return STATUS_USAGE;
 	if (!session_open(&session, report) ||
@@ -350,6 +351,7 @@ command_migrate(Report *report, Options *options)
 	Session session = {0};
 	Comparison comparison = {0};
 
+	session_start(&session, report);
 	if (!directory_open(report, options, 0))
 		return STATUS_USAGE;
 	if (!session_open(&session, report) ||
@@ -423,7 +425,8 @@ add_unfinished(Session *session, int *count)
 	PGresult *result = session_query(
 		session,
 		"SELECT id, status, error_sqlstate FROM dbvc.migration_status "
-		"WHERE status IN ('failed', 'interrupted', 'running')",
+		"WHERE status OPERATOR(pg_catalog.=) ANY "
+		"(ARRAY['failed', 'interrupted', 'running'])",
 		NULL);
 
 	if (result == NULL)
@@ -477,6 +480,7 @@ command_check(Report *report, Options *options)
 	int pending;
 	int unfinished = 0;
 
+	session_start(&session, report);
 	if (!directory_open(report, options, 0))
 		return STATUS_USAGE;
 	if (!session_open(&session, report) ||

@@ -15,9 +15,18 @@
 #include <termios.h>
 #include <unistd.h>
 
+/*
+ * All that is asked is asked with the search_path that the scripts are to run
+ * with, so nothing is left to it: functions are qualified, and operators too.
+ */
+
 /* What this program asks for is there since: */
 #define OLDEST_EXTENSION "0.1.0"
 #define TICK_MILLISECONDS 100
+
+/* Makes a new server process load what the first real question needs.  Where
+ * there is no dbvc it asks for nothing. */
+#define WARM_UP_QUERY "SELECT FROM dbvc.migration_compare('{}', '{}')"
 
 /* ------------------------------------------------------------------ errors */
 
@@ -213,6 +222,38 @@ connect_once(const Options *options, const char *password)
 	return PQconnectdbParams(keywords, values, 1);
 }
 
+static void
+ignore_notice(void *arg, const PGresult *result)
+{
+	(void) arg;
+	(void) result;
+}
+
+/*
+ * In a thread of its own: connect, and have the server load its library and
+ * catalogs.  Whatever fails here is asked again, and then told.
+ */
+static void *
+start_connection(void *arg)
+{
+	Session *session = arg;
+
+	session->connection = connect_once(session->report->options, NULL);
+	PQsetNoticeReceiver(session->connection, ignore_notice, NULL);
+	if (PQstatus(session->connection) == CONNECTION_OK)
+		PQclear(PQexec(session->connection, WARM_UP_QUERY));
+	return NULL;
+}
+
+void
+session_start(Session *session, Report *report)
+{
+	session->report = report;
+	session->is_starting = !report->options->ask_password &&
+						   pthread_create(&session->starting, NULL,
+										  start_connection, session) == 0;
+}
+
 static bool
 connect_server(Session *session)
 {
@@ -221,7 +262,10 @@ connect_server(Session *session)
 	const char *password =
 		options->ask_password ? ask_password(options->user) : NULL;
 
-	session->connection = connect_once(options, password);
+	if (session->is_starting)
+		pthread_join(session->starting, NULL);
+	else
+		session->connection = connect_once(options, password);
 	if (PQstatus(session->connection) == CONNECTION_BAD &&
 		PQconnectionNeedsPassword(session->connection) && password == NULL &&
 		!options->no_password)

@@ -27,6 +27,12 @@ typedef struct Folder
 	const char *path; /* as shown */
 } Folder;
 
+typedef struct Entry
+{
+	const char *name;
+	bool regular; /* the folder says that it is a regular file */
+} Entry;
+
 typedef struct Walk
 {
 	Directory *directory;
@@ -47,9 +53,9 @@ path_join(const char *folder, const char *name)
 }
 
 static int
-compare_names(const void *a, const void *b)
+compare_entries(const void *a, const void *b)
 {
-	return strcmp(*(char *const *) a, *(char *const *) b);
+	return strcmp((*(Entry *const *) a)->name, (*(Entry *const *) b)->name);
 }
 
 static int
@@ -118,38 +124,57 @@ kind_of_file(mode_t mode)
 	return "no regular file";
 }
 
+/* A regular file; st NULL: it is opened by its name in the top folder. */
+static void
+file_add(Directory *directory, const char *name, const char *shown,
+		 const char *real, const struct stat *st)
+{
+	SourceFile *file;
+
+	if (utf8_valid(name, strlen(name)) < strlen(name))
+	{
+		problem_add(directory, shown, 0, 0, NULL, "Rename it.",
+					"the name is not valid UTF-8");
+		return;
+	}
+	file = memory_new(sizeof(SourceFile));
+	file->name = name;
+	file->path = shown;
+	if (st != NULL)
+	{
+		file->real = real;
+		file->device = st->st_dev;
+		file->inode = st->st_ino;
+	}
+	list_add(&directory->files, file);
+}
+
 static void
 entry_add(Walk *walk, const char *name, const char *real_folder,
-		  const char *entry, int level)
+		  const Entry *entry, int level)
 {
 	Directory *directory = walk->directory;
 	char *shown = utf8_shown(path_join(directory->path, name));
 	struct stat st;
-	const char *real =
-		path_resolve(walk, shown, path_join(real_folder, entry), &st);
-	SourceFile *file;
+	const char *real;
 
+	/* most files of most directories: nothing more needs to be asked */
+	if (level == 0 && entry->regular)
+	{
+		file_add(directory, name, shown, NULL, NULL);
+		return;
+	}
+	real = path_resolve(walk, shown, path_join(real_folder, entry->name), &st);
 	if (real == NULL)
 		return;
 	if (S_ISDIR(st.st_mode))
 		folder_read(walk, name, real, level + 1);
-	else if (!S_ISREG(st.st_mode))
+	else if (S_ISREG(st.st_mode))
+		file_add(directory, name, shown, real, &st);
+	else
 		problem_add(directory, shown, 0, 0, NULL,
 					"Only regular files and folders may be here.",
 					"is %s and is not opened", kind_of_file(st.st_mode));
-	else if (utf8_valid(name, strlen(name)) < strlen(name))
-		problem_add(directory, shown, 0, 0, NULL, "Rename it.",
-					"the name is not valid UTF-8");
-	else
-	{
-		file = memory_new(sizeof(SourceFile));
-		file->name = name;
-		file->path = shown;
-		file->real = real;
-		file->device = st.st_dev;
-		file->inode = st.st_ino;
-		list_add(&directory->files, file);
-	}
 }
 
 /* Each folder once: a link must not lead in circles. */
@@ -184,26 +209,31 @@ folder_is_new(Walk *walk, const char *shown, int fd)
 	return true;
 }
 
-/* The names in a folder by their bytes; false with errno. */
+/* What is in a folder, by the bytes of its names; false with errno. */
 static bool
-folder_names(DIR *dir, PointerList *names)
+folder_entries(DIR *dir, PointerList *entries)
 {
-	const struct dirent *entry;
+	const struct dirent *found;
+	Entry *entry;
 
 	for (;;)
 	{
 		errno = 0;
-		entry = readdir(dir);
-		if (entry == NULL)
+		found = readdir(dir);
+		if (found == NULL)
 			break;
-		if (entry->d_name[0] != '.')
-			list_add(names, memory_copy(entry->d_name, strlen(entry->d_name)));
+		if (found->d_name[0] == '.')
+			continue;
+		entry = memory_new(sizeof(Entry));
+		entry->name = memory_copy(found->d_name, strlen(found->d_name));
+		entry->regular = found->d_type == DT_REG;
+		list_add(entries, entry);
 	}
 	if (errno != 0)
 		return false;
-	if (names->count > 0)
-		qsort(names->items, (size_t) names->count, sizeof(void *),
-			  compare_names);
+	if (entries->count > 0)
+		qsort(entries->items, (size_t) entries->count, sizeof(void *),
+			  compare_entries);
 	return true;
 }
 
@@ -214,7 +244,7 @@ folder_read(Walk *walk, const char *name, const char *real, int level)
 	char *shown = name[0] == '\0'
 					  ? memory_copy(directory->path, strlen(directory->path))
 					  : utf8_shown(path_join(directory->path, name));
-	PointerList names = {0};
+	PointerList entries = {0};
 	DIR *dir = NULL;
 	int fd;
 
@@ -230,18 +260,23 @@ folder_read(Walk *walk, const char *name, const char *real, int level)
 		close(fd);
 		return;
 	}
+	if (fd >= 0 && level == 0)
+		directory->folder = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd >= 0)
 		dir = fdopendir(fd);
-	if (dir == NULL || !folder_names(dir, &names))
+	if (dir == NULL || !folder_entries(dir, &entries))
 		problem_add(directory, shown, 0, 0, NULL, NULL,
 					"folder cannot be read: %s", strerror(errno));
 	if (dir != NULL)
 		closedir(dir);
 	else if (fd >= 0)
 		close(fd);
-	for (int i = 0; i < names.count; i++)
-		entry_add(walk, path_join(name, names.items[i]), real, names.items[i],
-				  level);
+	for (int i = 0; i < entries.count; i++)
+	{
+		const Entry *entry = entries.items[i];
+
+		entry_add(walk, path_join(name, entry->name), real, entry, level);
+	}
 }
 
 void
@@ -249,6 +284,7 @@ files_list(Directory *directory, int depth)
 {
 	Walk walk = {.directory = directory, .depth = depth};
 
+	directory->folder = -1;
 	walk.root = realpath(directory->path, NULL);
 	if (walk.root == NULL)
 	{
@@ -286,8 +322,9 @@ read_all(int fd, const SourceFile *listed, char **text, size_t *length)
 
 	if (fstat(fd, &st) != 0)
 		return strerror(errno);
-	if (!S_ISREG(st.st_mode) || st.st_dev != listed->device ||
-		st.st_ino != listed->inode)
+	if (!S_ISREG(st.st_mode) ||
+		(listed->real != NULL &&
+		 (st.st_dev != listed->device || st.st_ino != listed->inode)))
 		return "it was replaced meanwhile";
 	if (st.st_size > LARGEST_FILE)
 		return "it is larger than 1 GB";
@@ -297,15 +334,17 @@ read_all(int fd, const SourceFile *listed, char **text, size_t *length)
 	/* one byte more than there should be: the last read() finds the end */
 	while (*length <= size)
 	{
-		ssize_t got = read(fd, *text + *length, size + 1 - *length);
+		size_t wanted = size + 1 - *length;
+		ssize_t got = read(fd, *text + *length, wanted);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return strerror(errno);
-		if (got == 0)
-			break;
 		*length += (size_t) got;
+		/* less than was asked for: that is the end of a regular file */
+		if ((size_t) got < wanted)
+			break;
 	}
 	if (*length != size)
 		return "it was changed meanwhile";
@@ -374,8 +413,9 @@ file_read(Directory *directory, SourceFile *file)
 	if (file->text != NULL || file->unusable)
 		return !file->unusable;
 	file->unusable = true;
-	fd = open(file->real,
-			  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* by its name in the open folder, or by a path without symbolic links */
+	fd = openat(directory->folder, file->real ? file->real : file->name,
+				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		error = strerror(errno);
 	else

@@ -67,24 +67,27 @@ connect_again(const PGconn *connection)
  * A statement that is executed by a background worker has a row of its own in
  * pg_stat_progress_create_index.
  */
+#define EQ " OPERATOR(pg_catalog.=) "
+
 static const char monitor_query[] =
 	"SELECT l.granted, a.pid, a.wait_event_type, a.wait_event, a.usename, "
 	"b.pid, b.usename, "
 	"pg_catalog.left(pg_catalog.regexp_replace(b.query, E'\\s+', ' ', 'g'), "
 	"60), "
-	"p.phase || CASE WHEN p.blocks_total > 0 THEN ' ' || "
-	"100 * p.blocks_done / p.blocks_total || ' %' ELSE '' END "
+	"p.phase, p.blocks_done, p.blocks_total "
 	"FROM pg_catalog.pg_locks l "
-	"JOIN pg_catalog.pg_extension x ON x.extname = 'dbvc' AND x.oid = l.objid "
-	"JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
-	"LEFT JOIN pg_catalog.pg_stat_activity b ON b.pid = "
+	"JOIN pg_catalog.pg_extension x ON x.extname" EQ "'dbvc' AND x.oid" EQ
+	"l.objid "
+	"JOIN pg_catalog.pg_stat_activity a ON a.pid" EQ "l.pid "
+	"LEFT JOIN pg_catalog.pg_stat_activity b ON b.pid" EQ
 	"(SELECT pg_catalog.min(u) "
 	"FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) u) "
 	"LEFT JOIN pg_catalog.pg_stat_progress_create_index p "
-	"ON p.datid = a.datid "
-	"WHERE l.locktype = 'object' AND l.objsubid = 1 AND l.database = a.datid "
-	"AND a.datname = pg_catalog.current_database() "
-	"AND l.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass "
+	"ON p.datid" EQ "a.datid "
+	"WHERE l.locktype" EQ "'object' AND l.objsubid" EQ "1 AND l.database" EQ
+	"a.datid "
+	"AND a.datname" EQ "pg_catalog.current_database() "
+	"AND l.classid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass "
 	"ORDER BY l.granted DESC LIMIT 2";
 
 static const char *
@@ -95,6 +98,17 @@ blocker_text(const PGresult *result, int row)
 	return format("%s (%s)%s%s", value_at(result, row, 5),
 				  value_at(result, row, 6) ? value_at(result, row, 6) : "?",
 				  query ? ": " : "", query ? query : "");
+}
+
+static const char *
+index_text(const PGresult *result, int row)
+{
+	long done = atol(value_at(result, row, 9));
+	long total = atol(value_at(result, row, 10));
+
+	return total > 0 ? format("%s %ld %%", value_at(result, row, 8),
+							  100 * done / total)
+					 : format("%s", value_at(result, row, 8));
 }
 
 static const char *
@@ -119,7 +133,7 @@ describe(const Session *session, const PGresult *result)
 			return format("waits for a lock of process %s",
 						  blocker_text(result, row));
 		if (value_at(result, row, 8) != NULL)
-			return format("%s", value_at(result, row, 8));
+			return index_text(result, row);
 		if (type != NULL && strcmp(type, "Client") != 0)
 			return format("%s: %s", type, value_at(result, row, 3));
 	}

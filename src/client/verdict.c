@@ -169,7 +169,9 @@ compare_batch(Session *session, const Directory *directory, Migration **batch,
 		"transactional => $6::pg_catalog.bool[], "
 		"sources => $7::pg_catalog.bytea[], "
 		"sort_keys => $8::pg_catalog.text[], "
-		"present => $9::pg_catalog.text[])",
+		"present => $9::pg_catalog.text[]) "
+		"WHERE register OR pending OR "
+		"verdict OPERATOR(pg_catalog.<>) ALL (ARRAY['same', 'accepted'])",
 		&arguments);
 	arguments_free(&arguments);
 	if (result == NULL)
@@ -410,12 +412,13 @@ locate_in_database(Session *session, ServerError *error)
 	session->report->error = NULL;
 	result = session_query(
 		session,
-		"SELECT CASE $2 WHEN 'up' THEN v.up_script WHEN 'down' THEN "
-		"v.down_script ELSE v.verify_script END "
+		"SELECT CASE WHEN $2 OPERATOR(pg_catalog.=) 'up' THEN v.up_script "
+		"WHEN $2 OPERATOR(pg_catalog.=) 'down' THEN v.down_script "
+		"ELSE v.verify_script END "
 		"FROM dbvc.migration_version v JOIN dbvc.migration_status s "
-		"ON s.id = v.id AND v.version = COALESCE(s.applied_version, "
-		"s.version) "
-		"WHERE v.id = $1",
+		"ON s.id OPERATOR(pg_catalog.=) v.id AND v.version "
+		"OPERATOR(pg_catalog.=) COALESCE(s.applied_version, s.version) "
+		"WHERE v.id OPERATOR(pg_catalog.=) $1",
 		&arguments);
 	arguments_free(&arguments);
 	if (result != NULL && PQntuples(result) == 1 &&

@@ -19,6 +19,7 @@
 	"environments, applied_version, applied_version_event, applied_event, " \
 	"applied_checksum, outcome, run_event, steps_direction, steps_done, " \
 	"steps_hash, sort_key, withdrawn FROM dbvc.migration_state"
+#define STATE_COLUMN_COUNT 18
 
 void
 dbvc_unknown_migration(const char *id)
@@ -29,10 +30,18 @@ dbvc_unknown_migration(const char *id)
 							"with dbvc.migration_register().")));
 }
 
-static void
-copy_hash(uint8 *to, uint64 row, int column)
+/* A row of STATE_COLUMNS, taken apart. */
+typedef struct StateRow
 {
-	bytea *hash = dbvc_row_bytea(row, column);
+	Datum values[STATE_COLUMN_COUNT];
+	bool nulls[STATE_COLUMN_COUNT];
+} StateRow;
+
+static void
+row_hash(uint8 *to, const StateRow *row, int column)
+{
+	bytea *hash =
+		row->nulls[column] ? NULL : DatumGetByteaPP(row->values[column]);
 
 	memset(to, 0, DBVC_SHA256_LEN);
 	if (hash != NULL && VARSIZE_ANY_EXHDR(hash) == DBVC_SHA256_LEN)
@@ -40,38 +49,51 @@ copy_hash(uint8 *to, uint64 row, int column)
 }
 
 static List *
-row_list(uint64 row, int column)
+row_list(const StateRow *row, int column)
 {
-	bool isnull;
-	Datum value = dbvc_row_datum(row, column, &isnull);
+	return row->nulls[column]
+			   ? NIL
+			   : dbvc_text_array_list(DatumGetArrayTypeP(row->values[column]));
+}
 
-	return isnull ? NIL : dbvc_text_array_list(DatumGetArrayTypeP(value));
+static char *
+row_text(const StateRow *row, int column)
+{
+	return row->nulls[column] ? NULL
+							  : TextDatumGetCString(row->values[column]);
+}
+
+static int64
+row_int64(const StateRow *row, int column)
+{
+	return row->nulls[column] ? 0 : DatumGetInt64(row->values[column]);
 }
 
 static DbvcState *
-state_from_row(uint64 row)
+state_from_row(uint64 number)
 {
 	DbvcState *state = palloc0(sizeof(DbvcState));
-	bool isnull;
+	StateRow row = {0};
 
-	state->id = dbvc_row_text(row, 1);
-	state->version = dbvc_row_int64(row, 2, 0);
-	state->version_event = dbvc_row_int64(row, 3, 0);
-	copy_hash(state->checksum, row, 4);
-	state->kind = dbvc_row_text(row, 5);
-	state->requires = row_list(row, 6);
-	state->environments = row_list(row, 7);
-	state->applied_version = dbvc_row_int64(row, 8, 0);
-	state->applied_version_event = dbvc_row_int64(row, 9, 0);
-	state->applied_event = dbvc_row_int64(row, 10, 0);
-	copy_hash(state->applied_checksum, row, 11);
-	state->outcome = dbvc_row_text(row, 12);
-	state->run_event = dbvc_row_int64(row, 13, 0);
-	state->steps_direction = dbvc_row_text(row, 14);
-	state->steps_done = dbvc_row_int64(row, 15, 0);
-	copy_hash(state->steps_hash, row, 16);
-	state->sort_key = dbvc_row_text(row, 17);
-	state->withdrawn = DatumGetBool(dbvc_row_datum(row, 18, &isnull));
+	dbvc_row_values(number, row.values, row.nulls);
+	state->id = row_text(&row, 0);
+	state->version = row_int64(&row, 1);
+	state->version_event = row_int64(&row, 2);
+	row_hash(state->checksum, &row, 3);
+	state->kind = row_text(&row, 4);
+	state->requires = row_list(&row, 5);
+	state->environments = row_list(&row, 6);
+	state->applied_version = row_int64(&row, 7);
+	state->applied_version_event = row_int64(&row, 8);
+	state->applied_event = row_int64(&row, 9);
+	row_hash(state->applied_checksum, &row, 10);
+	state->outcome = row_text(&row, 11);
+	state->run_event = row_int64(&row, 12);
+	state->steps_direction = row_text(&row, 13);
+	state->steps_done = row_int64(&row, 14);
+	row_hash(state->steps_hash, &row, 15);
+	state->sort_key = row_text(&row, 16);
+	state->withdrawn = DatumGetBool(row.values[17]);
 	return state;
 }
 

@@ -43,6 +43,13 @@ dbvc_query_texts(DbvcQuery *query)
 	return texts;
 }
 
+void
+dbvc_row_values(uint64 row, Datum *values, bool *nulls)
+{
+	heap_deform_tuple(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, values,
+					  nulls);
+}
+
 Datum
 dbvc_row_datum(uint64 row, int column, bool *isnull)
 {

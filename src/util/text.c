@@ -64,7 +64,7 @@ dbvc_text_array_list(ArrayType *array)
 	bool *nulls;
 	int count;
 
-	if (array == NULL)
+	if (array == NULL || ARR_NDIM(array) == 0)
 		return NIL;
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements,
 					  &nulls, &count);

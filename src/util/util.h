@@ -65,6 +65,8 @@ extern char *dbvc_row_text(uint64 row, int column);
 extern int64 dbvc_row_int64(uint64 row, int column, int64 if_null);
 extern bytea *dbvc_row_bytea(uint64 row, int column);
 extern Datum dbvc_row_datum(uint64 row, int column, bool *isnull);
+/* All columns of a row at once, of which a long row has many; not copied. */
+extern void dbvc_row_values(uint64 row, Datum *values, bool *nulls);
 
 /* in subtransaction.c */
 
