@@ -67,19 +67,26 @@ lib_package_major() {
   printf '%s\n' "$major"
 }
 
-# lib_apt PACKAGE...: install, without the cluster on port 5432 that Debian makes for a new server
+# lib_apt PACKAGE...: install, without the cluster on port 5432 that Debian makes for a new server, and
+# without the services that it would start, now and at the next boot
 lib_apt() {
-  local conf=/etc/postgresql-common/createcluster.d/dbvc-test.conf rc=0
+  local conf=/etc/postgresql-common/createcluster.d/dbvc-test.conf policy=/usr/sbin/policy-rc.d rc=0
   command -v apt-get >/dev/null || return 1
-  lib_root env DEBIAN_FRONTEND=noninteractive conf="$conf" bash -c '
+  lib_root env DEBIAN_FRONTEND=noninteractive conf="$conf" policy="$policy" bash -c '
+    made=("$conf")
+    trap "rm -f \"\${made[@]}\"" EXIT
     mkdir -p "$(dirname "$conf")"
     echo "create_main_cluster = false" >"$conf"
-    trap "rm -f \"$conf\"" EXIT
+    if [ ! -e "$policy" ]; then
+      made+=("$policy")
+      printf "#!/bin/sh\nexit 101\n" >"$policy" && chmod 755 "$policy"
+    fi
     # a package that is not known, or gone from the mirror: the list is old
     apt-get install -qq -y --no-install-recommends "$@" >"/tmp/dbvc-apt.$$" 2>&1 </dev/null ||
       { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@"; } >"/tmp/dbvc-apt.$$" 2>&1 </dev/null ||
       { rc=$?; cat "/tmp/dbvc-apt.$$" >&2; }
     rm -f "/tmp/dbvc-apt.$$"
+    case " $* " in *" pgbouncer "*) systemctl disable -q pgbouncer >/dev/null 2>&1 ;; esac
     exit ${rc:-0}' apt "$@" || rc=$?
   return $rc
 }
@@ -95,7 +102,10 @@ lib_need() {
   for what in "$@"; do
     case $what in
       tap) perl -MIPC::Run -e1 2>/dev/null || missing+=(libipc-run-perl)
-           command -v prove >/dev/null || missing+=(perl) ;;
+           command -v prove >/dev/null || missing+=(perl)
+           # a test does without it, and says so
+           command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || ! command -v apt-get >/dev/null ||
+             missing+=(pgbouncer) ;;
       checks) command -v clang >/dev/null || missing+=(clang)
               command -v clang-format >/dev/null || missing+=(clang-format)
               command -v cppcheck >/dev/null || missing+=(cppcheck)
