@@ -6,27 +6,37 @@
 #   register   1000 to 10,000 migrations, in one transaction and in one each: is it linear?
 #   overhead   3000 migrations of SELECT 1: what dbvc does beside the script
 #   plan       the plan and the status of 10,000
+#   client     1000 migration files: the program dbvc, a psql session, and the tools of DBVC_BENCH_TOOLS
+#   client-again   the same with all of them applied, and dbvc with 10,000 files
 #
 # Everything is measured in this run, on a throw-away server with fsync; the variants of a round run one
 # after another, in an order that moves on by one each round. A time is the median over the rounds, a
 # ratio the median of the rounds' own ratios: on a busy machine ratios hold where times do not. Ends with
-# the goals and whether they were met, and never fails for being slow. Everything takes about eight minutes.
+# the goals and whether they were met, and never fails for being slow. Everything takes about fifteen minutes.
 #
 # What one may set, besides what test/lib.sh heeds: DBVC_BENCH_ROUNDS (5), DBVC_BENCH_N (1000 migrations
-# to apply), DBVC_BENCH_TOOLS (sqitch dbmate; empty for none). What cannot be installed is left out, loudly.
+# to apply), DBVC_BENCH_TOOLS (sqitch dbmate node-pg-migrate postgrator liquibase; empty for none). What cannot
+# be installed is left out, loudly.
 set -euo pipefail
 # shellcheck source=test/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=test/bench/tools.sh
+. "$(dirname "$0")/tools.sh"
+# shellcheck source=test/bench/client.sh
+. "$(dirname "$0")/client.sh"
 
 rounds=${DBVC_BENCH_ROUNDS:-5}
 count=${DBVC_BENCH_N:-1000}
-read -ra wanted_tools <<<"${DBVC_BENCH_TOOLS-sqitch dbmate}"
-tools=() goals=()
+read -ra wanted_tools <<<"${DBVC_BENCH_TOOLS-${all_tools[*]}}"
+goals=()
 
 # ---- measuring ----
 
 # record CASE VARIANT ROUND MS: one measurement; everything is computed from these
-record() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$lib_work/measured"; }
+record() {
+  [ -n "$4" ] || lib_die "not measured: $1 $2"
+  printf '%s\t%s\t%s\t%s\n' "$@" >>"$lib_work/measured"
+}
 
 # figure CASE VARIANT median|best [TIMES [PER]]: over the rounds, TIMES / PER
 figure() {
@@ -63,13 +73,6 @@ in_turn() {
     local at=$(((i + round) % $# + 1))
     printf '%s\n' "${!at}"
   done
-}
-
-# Milliseconds that a command takes, its start included
-wall() {
-  local from=$EPOCHREALTIME
-  "$@" >"$lib_work/out.log" 2>&1 </dev/null || { cat "$lib_work/out.log"; lib_die "failed: $*"; }
-  awk -v a="$from" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f\n", (b - a) * 1000 }'
 }
 
 # Milliseconds between the first and the last statement of a file in one session
@@ -116,61 +119,17 @@ CONF
   lib_psql -d bench_empty -c 'CREATE EXTENSION dbvc'
 }
 
-leave_out() { lib_say "NOT MEASURED: $1: $2"; }
-
-need_sqitch() {
-  if ! command -v sqitch >/dev/null; then
-    [ -z "${DBVC_NO_INSTALL:-}" ] || { leave_out sqitch 'not here, and DBVC_NO_INSTALL is set'; return; }
-    lib_apt sqitch libdbd-pg-perl >/dev/null 2>&1 || { leave_out sqitch 'its Debian package cannot be installed'; return; }
-  fi
-  perl -MDBD::Pg -e1 2>/dev/null || { leave_out sqitch 'no libdbd-pg-perl'; return; }
-  tools+=(sqitch)
-}
-
-dbmate=''
-need_dbmate() {
-  local dir=$lib_work/npm
-  dbmate=$(command -v dbmate || true)
-  if [ -z "$dbmate" ]; then
-    command -v npm >/dev/null || { leave_out dbmate 'neither it nor npm is here'; return; }
-    [ -z "${DBVC_NO_INSTALL:-}" ] || { leave_out dbmate 'not here, and DBVC_NO_INSTALL is set'; return; }
-    mkdir -p "$dir"
-    (cd "$dir" && timeout 120 npm install --no-audit --no-fund --silent dbmate >/dev/null 2>&1 </dev/null) ||
-      { leave_out dbmate 'npm cannot install it'; return; }
-    chmod -R a+rX "$dir"
-    # the program itself: npm's wrapper is a script that starts node first
-    dbmate=$(find "$dir/node_modules/@dbmate" -type f -path '*/bin/dbmate*' 2>/dev/null | head -n 1)
-    [ -n "$dbmate" ] || dbmate=$dir/node_modules/.bin/dbmate
-  fi
-  lib_as_user "$dbmate" --version >/dev/null 2>&1 || { leave_out dbmate 'it does not run here'; return; }
-  tools+=(dbmate)
-}
-
 # ---- apply ----
 
-# The texts: a table with a primary key, then a column for it, in turn
-text_of() {
-  local number=$((($1 + 1) / 2))
-  if [ $(($1 % 2)) = 1 ]; then
-    printf 'CREATE TABLE t%04d (id bigint PRIMARY KEY, name text NOT NULL, created timestamptz DEFAULT now())' $number
-  else printf 'ALTER TABLE t%04d ADD COLUMN note text' $number; fi
-}
-
-make_texts() {
-  local i text id dir=$lib_work/migrations
-  lib_as_user mkdir -p "$dir/dbmate" "$dir/sqitch/deploy" "$lib_work/.sqitch"
-  printf '[user]\n\tname = bench\n\temail = bench@localhost\n' >"$lib_work/.sqitch/sqitch.conf"
-  printf '[core]\n\tengine = pg\n' >"$dir/sqitch/sqitch.conf"
-  printf '%%syntax-version=1.0.0\n%%project=bench\n\n' >"$dir/sqitch/sqitch.plan"
-  for ((i = 1; i <= count; i++)); do
-    text=$(text_of "$i") id=$(printf 'm%05d' "$i")
-    printf '%s;\n' "$text" >>"$dir/session.sql"
-    printf "%d\t%s\t%s\n" "$i" "$id" "$text" >>"$dir/texts.tsv"
-    printf -- '-- migrate:up\n%s;\n\n-- migrate:down\n' "$text" >"$dir/dbmate/$((20240101000000 + i))_$id.sql"
-    printf 'BEGIN;\n%s;\nCOMMIT;\n' "$text" >"$dir/sqitch/deploy/$id.sql"
-    printf '%s 2024-01-01T00:00:00Z bench <bench@localhost> # %s\n' "$id" "$id" >>"$dir/sqitch/sqitch.plan"
+make_registered() {
+  local i dir=$lib_work/migrations
+  make_texts "$count"
+  lib_as_user mkdir -p "$dir"
+  for i in "${!texts[@]}"; do
+    printf '%s;\n' "${texts[$i]}" >>"$dir/session.sql"
+    printf '%d\tm%05d\t%s\n' "$i" "$i" "${texts[$i]}" >>"$dir/texts.tsv"
   done
-  chmod -R a+rX "$dir" "$lib_work/.sqitch"
+  chmod -R a+rX "$dir"
   cat >"$dir/do.sql" <<'SQL'
 DO $$ DECLARE t text; BEGIN FOR t IN SELECT body FROM public.texts ORDER BY n LOOP EXECUTE t; END LOOP; END $$;
 SQL
@@ -186,30 +145,31 @@ SQL
 
 # apply_ms VARIANT DATABASE
 apply_ms() {
-  local dir=$lib_work/migrations
   case $1 in
-    sqitch) wall lib_as_user sqitch --chdir "$dir/sqitch" deploy "db:pg:$2" ;;
-    dbmate) wall lib_as_user "$dbmate" --url "postgres://$PGUSER@/$2?socket=$PGHOST" --migrations-dir "$dir/dbmate" \
-      --no-dump-schema up ;;
-    *) session_ms "$2" "$dir/$1.sql" ;;
+    sqitch | dbmate) tool_ms "$1" "$2" ;;
+    *) session_ms "$2" "$lib_work/migrations/$1.sql" ;;
   esac
 }
 
 # again_ms VARIANT DATABASE: the same once more, with nothing left to do, as a user waits for it
 again_ms() {
   case $1 in
-    dbvc) wall lib_psql -d "$2" -c 'CALL dbvc.migrate()' ;;
+    dbvc) program_ms "$lib_work" psql -X -q -d "$2" -c 'CALL dbvc.migrate()' ;;
     # what reading as many rows with psql takes
-    do) wall lib_psql -d "$2" -c 'SELECT * FROM public.texts' ;;
-    *) apply_ms "$1" "$2" ;;
+    do) program_ms "$lib_work" psql -X -q -d "$2" -c 'SELECT * FROM public.texts' ;;
+    *) tool_ms "$1" "$2" ;;
   esac
 }
 
 tables_in() { lib_psql -d "$1" -Atc "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^t[0-9]+$'"; }
 
 case_apply() {
-  local variants=('do' do-commit session dbvc "${tools[@]}") round variant made
-  make_texts
+  local others=() variants round variant made
+  for variant in "${tools[@]}"; do
+    case $variant in sqitch | dbmate) others+=("$variant") ;; esac
+  done
+  variants=('do' do-commit session dbvc "${others[@]}")
+  make_registered
   for ((round = 1; round <= rounds; round++)); do
     for variant in $(in_turn "$round" "${variants[@]}"); do
       fresh bench bench_texts
@@ -231,7 +191,7 @@ case_apply() {
   done
   printf '\nthe same again, %s applied, with the start of the program\n' "$count"
   printf '  %-28s %12s %12s %10s\n' '' ms best 'time / psql'
-  for variant in 'do' dbvc "${tools[@]}"; do
+  for variant in 'do' dbvc "${others[@]}"; do
     printf '  %-28s %12s %12s %10s\n' "${variant/#do/psql reads as many rows}" "$(figure again "$variant" median)" \
       "$(figure again "$variant" best)" "$(ratio again "$variant" 'do')"
   done
@@ -398,22 +358,22 @@ case_plan() {
 
 # ---- the run ----
 
-all_cases=(apply idle register overhead plan)
+all_cases=(apply idle register overhead plan client client-again)
 cases=("$@")
 [ $# -gt 0 ] || cases=("${all_cases[@]}")
 for name in "${cases[@]}"; do
   case $name in -h | --help) sed -n '2,/^set -e/{/^set -e/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;; esac
-  declare -F "case_$name" >/dev/null || lib_die "there is no case '$name': ${all_cases[*]}"
+  declare -F "case_${name//-/_}" >/dev/null || lib_die "there is no case '$name': ${all_cases[*]}"
 done
 
 lib_need
 lib_stage >"$lib_work/stage.log" || { cat "$lib_work/stage.log"; lib_die 'the build failed'; }
 bench_server
 : >"$lib_work/measured"
-case " ${cases[*]} " in
-  *' apply '*) for name in "${wanted_tools[@]}"; do "need_$name"; done ;;
-esac
 lib_say "dbvc on $("$PG_CONFIG" --version), $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg), $rounds rounds"
-for name in "${cases[@]}"; do "case_$name"; done
+case " ${cases[*]} " in
+  *' apply '* | *' client '* | *' client-again '*) find_tools "${wanted_tools[@]}" ;;
+esac
+for name in "${cases[@]}"; do "case_${name//-/_}"; done
 printf '\ngoals\n'
 [ ${#goals[@]} = 0 ] || printf '  %s\n' "${goals[@]}"
