@@ -309,9 +309,10 @@ typedef struct Report
 	const Options *options;
 	const Directory *directory; /* NULL: the command takes none */
 	bool live;					/* a terminal: lines may be redrawn */
-	bool color;
-	int width;		  /* of the terminal, in columns */
-	PointerList rows; /* of Row */
+	bool color;					/* on stdout */
+	bool color_warn;			/* on stderr */
+	int width;					/* of the terminal, in columns */
+	PointerList rows;			/* of Row */
 	const char *plan_hash;
 	const char *database;
 	const char *extension_version;
@@ -346,8 +347,11 @@ typedef enum Paint
 	PAINT_FAINT,
 } Paint;
 
-/* text in a colour, or as it is where there are none. */
+/* text in a colour, or as it is where there are none: for report_line(), and
+ * for report_warn(). */
 extern const char *paint(const Report *report, Paint how, const char *text);
+extern const char *paint_warn(const Report *report, Paint how,
+							  const char *text);
 /* A text without what a terminal would obey; lines and tabs stay. */
 extern const char *harmless(const char *text);
 /* The same for a name: it does not break a line either. */
@@ -374,8 +378,10 @@ typedef struct Session
 	PGconn *connection;
 	pthread_t starting; /* by session_start(), if it is started */
 	bool is_starting;
+	PGresult *extension; /* its version, once it was asked */
 	Report *report;
 	bool cancelled; /* somebody has pressed Ctrl-C */
+	bool finishing; /* only what an error needs is still asked */
 	/* while migrations run, in progress.c: */
 	void (*on_progress)(struct Session *session, const char *message,
 						const char *detail);
@@ -508,6 +514,8 @@ extern const Command commands[];
 
 /* Read the directory that an argument names; false: problems, and shown. */
 extern bool directory_open(Report *report, Options *options, int argument);
+/* Show what stands in the way of a run: changed and missing files. */
+extern bool show_obstacles(Report *report, const Comparison *comparison);
 /* Register all that is to be, in one transaction. */
 extern bool register_all(Session *session, const Comparison *comparison);
 /* Show report->error, close, and return the status that fits. */

@@ -81,7 +81,8 @@ command_status(Report *report, Options *options)
 		row->role = copy_at(result, i, 6);
 		row->time = copy_at(result, i, 7);
 		row->milliseconds = milliseconds_at(result, i, 8);
-		row->detail = copy_at(result, i, 9);
+		if (*value_at(result, i, 9) != '\0')
+			row->detail = copy_at(result, i, 9);
 		width = length > width && length <= 60 ? length : width;
 	}
 	PQclear(result);

@@ -131,22 +131,36 @@ command_baseline(Report *report, Options *options)
 	Comparison comparison = {0};
 	Arguments arguments = {0};
 	const Migration *migration;
-	ExitStatus status;
+	PGresult *result;
 
 	if (!has_reason(report) || !directory_open(report, options, 0) ||
 		!(migration = find_migration(report, options->arguments.items[1])))
 		return STATUS_USAGE;
+	/* what has no file is not meant */
+	options->allow_missing = true;
 	if (!session_open(&session, report) ||
-		!compare_directory(&session, report->directory, &comparison) ||
-		!register_all(&session, &comparison))
+		!compare_directory(&session, report->directory, &comparison))
 		return session_failed(&session);
+	if (show_obstacles(report, &comparison))
+	{
+		session_close(&session);
+		return STATUS_NO;
+	}
 	argument_text(&arguments, migration->id);
 	argument_text(&arguments, options->reason);
-	status = correct(&session,
-					 "SELECT dbvc.migration_baseline($1::pg_catalog.text, "
-					 "$2::pg_catalog.text)",
-					 &arguments, migration->id, "baselined");
-	return status;
+	if (!register_all(&session, &comparison) ||
+		!(result = session_query(
+			  &session,
+			  "SELECT dbvc.migration_baseline($1::pg_catalog.text, "
+			  "$2::pg_catalog.text)",
+			  &arguments)))
+		return session_failed(&session);
+	report_row(report, migration->id)->status = "baselined";
+	report_line(report, "%s recorded as applied, up to %s",
+				value_at(result, 0, 0), migration->id);
+	PQclear(result);
+	session_close(&session);
+	return STATUS_FINE;
 }
 
 ExitStatus

@@ -55,6 +55,7 @@ session_failed(Session *session)
 {
 	ExitStatus status = session_status(session);
 
+	session->finishing = true;
 	if (session->connection != NULL)
 		locate_error(session, session->report->directory);
 	report_error(session->report);
@@ -86,7 +87,7 @@ is_verdict(const Verdict *verdict, const char *name)
 }
 
 /* What stands in the way of a run: changed files, missing files. */
-static bool
+bool
 show_obstacles(Report *report, const Comparison *comparison)
 {
 	int shown = 0;
@@ -106,7 +107,7 @@ show_obstacles(Report *report, const Comparison *comparison)
 		if (report->options->json || ++shown > LINES_SHOWN)
 			continue;
 		report_warn(report, "%s %s: %s",
-					paint(report, PAINT_BAD, verdict->verdict),
+					paint_warn(report, PAINT_BAD, verdict->verdict),
 					verdict->migration ? one_line(verdict->migration->path)
 									   : verdict->id,
 					verdict->detail ? verdict->detail : "");

@@ -24,8 +24,10 @@
 #define OLDEST_EXTENSION "0.1.0"
 #define TICK_MILLISECONDS 100
 
-/* Makes a new server process load what the first real question needs.  Where
- * there is no dbvc it asks for nothing. */
+#define EXTENSION_QUERY \
+	"SELECT extversion FROM pg_catalog.pg_extension " \
+	"WHERE extname OPERATOR(pg_catalog.=) 'dbvc'"
+/* Makes a new server process load what the first real question needs. */
 #define WARM_UP_QUERY "SELECT FROM dbvc.migration_compare('{}', '{}')"
 
 /* ------------------------------------------------------------------ errors */
@@ -241,6 +243,9 @@ start_connection(void *arg)
 	session->connection = connect_once(session->report->options, NULL);
 	PQsetNoticeReceiver(session->connection, ignore_notice, NULL);
 	if (PQstatus(session->connection) == CONNECTION_OK)
+		session->extension = PQexec(session->connection, EXTENSION_QUERY);
+	if (PQresultStatus(session->extension) == PGRES_TUPLES_OK &&
+		PQntuples(session->extension) == 1)
 		PQclear(PQexec(session->connection, WARM_UP_QUERY));
 	return NULL;
 }
@@ -304,13 +309,15 @@ static bool
 check_extension(Session *session)
 {
 	Report *report = session->report;
-	PGresult *result =
-		session_query(session,
-					  "SELECT extversion FROM pg_catalog.pg_extension WHERE "
-					  "extname = 'dbvc'",
-					  NULL);
+	PGresult *result = session->extension;
 	const char *version;
 
+	session->extension = NULL;
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		PQclear(result);
+		result = session_query(session, EXTENSION_QUERY, NULL);
+	}
 	if (result == NULL)
 		return false;
 	if (PQntuples(result) == 0)
@@ -481,9 +488,8 @@ session_query(Session *session, const char *sql, const Arguments *arguments)
 	PGresult *result;
 	ExecStatusType status;
 
-	/* pressed while nothing was under way: do not begin anything */
-	if (interrupt_count() > 0 && !session->cancelled &&
-		PQtransactionStatus(session->connection) == PQTRANS_IDLE)
+	/* what was pressed a moment ago counts for all that would come now */
+	if (interrupt_count() > 0 && !session->finishing)
 	{
 		session->cancelled = true;
 		own_error(session->report, "cancelled", NULL);

@@ -72,7 +72,7 @@ connect_again(const PGconn *connection)
 static const char monitor_query[] =
 	"SELECT l.granted, a.pid, a.wait_event_type, a.wait_event, a.usename, "
 	"b.pid, b.usename, "
-	"pg_catalog.left(pg_catalog.regexp_replace(b.query, E'\\s+', ' ', 'g'), "
+	"pg_catalog.left(pg_catalog.regexp_replace(b.query, E'\\\\s+', ' ', 'g'), "
 	"60), "
 	"p.phase, p.blocks_done, p.blocks_total "
 	"FROM pg_catalog.pg_locks l "

@@ -130,6 +130,17 @@ show_specs(FILE *out, const char *command, bool common)
 	}
 }
 
+static bool
+has_options(const char *command)
+{
+	for (int i = 0; i < SPEC_COUNT; i++)
+	{
+		if (specs[i].commands != NULL && spec_fits(&specs[i], command))
+			return true;
+	}
+	return false;
+}
+
 static void
 show_help(FILE *out, const Command *only)
 {
@@ -142,8 +153,7 @@ show_help(FILE *out, const Command *only)
 					format("%s %s", command->name, command->arguments),
 					command->summary);
 	}
-	if (only == NULL || strstr(DIRECTORY_COMMANDS " status withdraw ",
-							   format(" %s ", only->name)) != NULL)
+	if (only == NULL || has_options(only->name))
 	{
 		fprintf(out, "\nOptions:\n");
 		show_specs(out, only ? only->name : NULL, false);
@@ -207,8 +217,7 @@ apply_option(Options *options, const OptionSpec *spec)
 			add_placeholder(options, optarg);
 			break;
 		case OPTION_HELP:
-			show_help(stdout, NULL);
-			exit(STATUS_FINE);
+			break; /* once the command is known */
 		case OPTION_VERSION:
 			printf("dbvc %s\n", DBVC_VERSION);
 			exit(STATUS_FINE);
@@ -279,6 +288,7 @@ options_parse(Options *options, int argc, char **argv)
 	struct option longs[SPEC_COUNT + 1];
 	char letters[2 * SPEC_COUNT + 1];
 	bool given[SPEC_COUNT] = {false};
+	bool help = false;
 	int value;
 
 	getopt_tables(longs, letters);
@@ -290,7 +300,13 @@ options_parse(Options *options, int argc, char **argv)
 		if (value == '?' && strcmp(argv[optind - 1], "-?") != 0)
 			usage_error(NULL, "the command line was not understood");
 		given[spec - specs] = true;
+		help |= spec->type == OPTION_HELP;
 		apply_option(options, spec);
+	}
+	if (help)
+	{
+		show_help(stdout, optind < argc ? command_find(argv[optind]) : NULL);
+		exit(STATUS_FINE);
 	}
 	if (optind >= argc)
 	{

@@ -27,13 +27,15 @@ report_begin(Report *report, const Options *options)
 {
 	const char *term = getenv("TERM");
 	bool dumb = term == NULL || strcmp(term, "dumb") == 0;
+	bool colors;
 	struct winsize size;
 
 	report->options = options;
 	report->live =
 		isatty(STDOUT_FILENO) && !dumb && !options->json && !options->quiet;
-	report->color = isatty(STDOUT_FILENO) && !dumb && !options->json &&
-					!set_and_not_empty("NO_COLOR");
+	colors = !dumb && !options->json && !set_and_not_empty("NO_COLOR");
+	report->color = colors && isatty(STDOUT_FILENO);
+	report->color_warn = colors && isatty(STDERR_FILENO);
 	report->width = 80;
 	if (report->live && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
 		size.ws_col > 20)
@@ -105,14 +107,24 @@ one_line(const char *text)
 	return escape(text, "");
 }
 
-const char *
-paint(const Report *report, Paint how, const char *text)
+static const char *
+painted(bool color, Paint how, const char *text)
 {
 	static const char *const codes[] = {"32", "31", "33", "2"};
 
-	if (!report->color)
-		return text;
-	return format("\033[%sm%s\033[0m", codes[how], text);
+	return color ? format("\033[%sm%s\033[0m", codes[how], text) : text;
+}
+
+const char *
+paint(const Report *report, Paint how, const char *text)
+{
+	return painted(report->color, how, text);
+}
+
+const char *
+paint_warn(const Report *report, Paint how, const char *text)
+{
+	return painted(report->color_warn, how, text);
 }
 
 const char *
@@ -221,7 +233,7 @@ show_source_line(const Report *report, int line, int column, const char *text)
 	if (column > 0)
 		fprintf(stderr, "       | %s%s%s\n",
 				column > SHOWN_AROUND ? "    " : "", below->data,
-				paint(report, PAINT_BAD, "^"));
+				paint_warn(report, PAINT_BAD, "^"));
 	destroyPQExpBuffer(shown);
 	destroyPQExpBuffer(below);
 }
@@ -254,7 +266,7 @@ report_problems(const Report *report)
 		}
 		report_warn(report, "%s: %s %s",
 					place_text(problem->path, problem->line, problem->column),
-					paint(report, PAINT_BAD, "error:"),
+					paint_warn(report, PAINT_BAD, "error:"),
 					harmless(problem->message));
 		if (problem->text != NULL)
 			show_source_line(report, problem->line, problem->column,
@@ -274,7 +286,8 @@ report_error(const Report *report)
 		return;
 	place = place_text(error->file, error->file_line, error->script_column);
 	report_warn(report, "%s: %s %s%s", place,
-				paint(report, PAINT_BAD, "error:"), harmless(error->message),
+				paint_warn(report, PAINT_BAD, "error:"),
+				harmless(error->message),
 				error->sqlstate[0] ? format(" (%s)", error->sqlstate) : "");
 	if (error->line_text != NULL)
 		show_source_line(report,

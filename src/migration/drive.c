@@ -94,8 +94,7 @@ run_whole(DbvcRun *run, bool last)
 		if (run->error == NULL)
 			return;
 	}
-	(void) dbvc_record_end(run);
-	SPI_commit();
+	dbvc_record_failure(run);
 }
 
 static const char *

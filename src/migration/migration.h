@@ -357,6 +357,8 @@ extern const char *dbvc_direction_name(DbvcDirection direction);
 /* Record how a run ended (completed, rolled_back, failed) and the state that
  * follows.  Returns the event's id. */
 extern int64 dbvc_record_end(DbvcRun *run);
+/* Record and commit that a run failed, whatever is cancelled meanwhile. */
+extern void dbvc_record_failure(DbvcRun *run);
 /* Record that an earlier run in steps has no end and never will, that this one
  * has started, or that statements [0, done) are
  * executed and committed. */

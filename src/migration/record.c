@@ -222,3 +222,20 @@ dbvc_record_dry_run(DbvcRun *run, const char *locks, const char *detail)
 	(void) dbvc_event_append(event);
 	dbvc_owner_leave(&owner);
 }
+
+/*
+ * A second cancel request may come while the failure is written down that the
+ * first has led to: PostgreSQL signals a backend and its process group, and
+ * people press Ctrl-C twice.
+ */
+void
+dbvc_record_failure(DbvcRun *run)
+{
+	uint32 held = QueryCancelHoldoffCount;
+
+	QueryCancelHoldoffCount = held + 1;
+	(void) dbvc_record_end(run);
+	SPI_commit();
+	QueryCancelPending = false;
+	QueryCancelHoldoffCount = held;
+}

@@ -79,13 +79,6 @@ step_end(const DbvcRun *run, int from)
 	return to;
 }
 
-static void
-record_failure(DbvcRun *run)
-{
-	(void) dbvc_record_end(run);
-	SPI_commit();
-}
-
 /* One step and its record; false when it failed. */
 static bool
 run_step(DbvcRun *run, int from, int to, bool resumed, bool interrupted)
@@ -100,7 +93,7 @@ run_step(DbvcRun *run, int from, int to, bool resumed, bool interrupted)
 		dbvc_run_commit(run, false);
 	}
 	if (run->error != NULL)
-		record_failure(run);
+		dbvc_record_failure(run);
 	return run->error == NULL;
 }
 

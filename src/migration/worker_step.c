@@ -379,8 +379,13 @@ dbvc_step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 	if (run->error != NULL)
 	{
 		DbvcScript at_error = *run->script;
+		uint32 held = QueryCancelHoldoffCount;
 
+		/* a cancel that comes twice must not take the record with it */
+		if (run->error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			QueryCancelHoldoffCount = held + 1;
 		clean_up_indexes(run, number, was_there, before);
+		QueryCancelHoldoffCount = held;
 		/* cleaning up went through the same script */
 		run->script->error_statement = at_error.error_statement;
 		run->script->error_line = at_error.error_line;
