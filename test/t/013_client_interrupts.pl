@@ -151,25 +151,39 @@ is_sql($node, q{SELECT count(*) FROM pg_stat_activity WHERE application_name = '
 client_signal($holder, 'INT');
 is(client_end($holder), 130, '... until it is cancelled too');
 
-foreach my $case ([ 'the comparison', 'LOCK TABLE dbvc.migration_state IN ACCESS EXCLUSIVE MODE' ], [ 'registering', 'LOCK TABLE dbvc.change_event IN SHARE MODE' ])
-{
-	my ($what, $lock) = @$case;
+# what comes first only warms up the server: Ctrl-C may simply end the program
+$db = new_db('CREATE TABLE ran (what text)');
+hold('LOCK TABLE dbvc.migration_state IN ACCESS EXCLUSIVE MODE');
+$job = client_start('migrate', $dir);
+wait_blocked();
+client_signal($job, 'INT');
+like(client_end($job), qr/^(130|-2)$/, 'Ctrl-C before anything is asked');
+let_go();
+is(events(), '', '... nothing is registered');
+nothing_left('before anything is asked');
 
-	$db = new_db('CREATE TABLE ran (what text)');
-	hold($lock);
-	$job = client_start('migrate', $dir);
+# another value of a placeholder: the comparison looks into the history
+files('V1__a.sql' => q{INSERT INTO ran VALUES ('${what}')});
+client_is(0, 'one is applied', 'migrate', '--set=what=1', $dir);
+put_files($dir, 'V2__b.sql' => q{INSERT INTO ran VALUES ('2')});
+foreach my $case ([ 'the comparison', 'ACCESS EXCLUSIVE' ], [ 'registering', 'SHARE' ])
+{
+	my ($what, $mode) = @$case;
+
+	hold("LOCK TABLE dbvc.change_event IN $mode MODE");
+	$job = client_start('migrate', '--set=what=2', $dir);
 	wait_blocked();
 	client_signal($job, 'INT');
 	is(client_end($job), 130, "Ctrl-C in $what: exit status 130");
+	wait_gone($node, 'client');
 	let_go();
-	is(events(), '', '... nothing is registered');
+	is(events(), 'registered V1__a, completed V1__a', '... nothing is registered');
 	nothing_left($what);
 }
 
 # the answer is on its way, the server has nothing left to cancel: what comes next must not begin
-files('1_a.up.sql' => q{INSERT INTO ran VALUES ('1')});
-hold('LOCK TABLE dbvc.migration_state IN ACCESS EXCLUSIVE MODE');
-$job = client_start('migrate', $dir);
+hold('LOCK TABLE dbvc.change_event IN ACCESS EXCLUSIVE MODE');
+$job = client_start('migrate', '--set=what=2', $dir);
 wait_blocked();
 client_signal($job, 'STOP');
 let_go();
@@ -177,7 +191,9 @@ wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_na
 client_signal($job, 'INT');
 client_signal($job, 'CONT');
 is(client_end($job), 130, 'Ctrl-C that comes too late for the comparison: exit status 130');
-is(events(), '', '... but not for what comes after it');
+is(events(), 'registered V1__a, completed V1__a', '... but not for what comes after it');
+client_is(0, '... which the next run does', 'migrate', '--set=what=2', $dir);
+each_once(2, 'Ctrl-C that comes too late');
 
 # ---- kill -9 ----
 
