@@ -13,8 +13,8 @@
 #   lib_server_stop         stop it (lib_end does that too).
 #   lib_psql [ARG...]       psql as superuser, stopping at the first error, without the user's .psqlrc.
 #   lib_as_user CMD...      run CMD as the unprivileged user of the server, in a clean environment that has
-#                           the server's programs in PATH and the PG* variables set; in the current folder
-#                           if that is below $lib_work, else in /.
+#                           the staged dbvc and the server's programs in PATH and the PG* variables set; in
+#                           the current folder if that is below $lib_work, else in /.
 #   lib_say TEXT            a line for the reader; lib_die TEXT: the same, on stderr, and exit 1.
 #
 # What runs at the end: an EXIT trap (lib_end) ends every server that was started below $lib_work, also
@@ -109,6 +109,7 @@ lib_need() {
       checks) command -v clang >/dev/null || missing+=(clang)
               command -v clang-format >/dev/null || missing+=(clang-format)
               command -v cppcheck >/dev/null || missing+=(cppcheck)
+              command -v go-md2man >/dev/null || missing+=(go-md2man)
               command -v shellcheck >/dev/null || missing+=(shellcheck) ;;
       *) lib_die "lib_need: what is $what?" ;;
     esac
@@ -180,11 +181,12 @@ lib_stage() {
 # ---- the server ----
 
 lib_as_user() {
-  local run=() folder=/
+  local run=() folder=/ stage=${lib_work:+$lib_work/stage}
+  stage=${stage:-${DBVC_STAGE:-}}
   # only below $lib_work is it certain that this user may be where we are
   case $PWD/ in "${lib_work:-/nowhere}"/*) folder=$PWD ;; esac
   [ "$(id -u)" != 0 ] || run=(setpriv --reuid="$lib_user" --regid="$(id -gn "$lib_user")" --init-groups --)
-  "${run[@]}" env -i -C "$folder" PATH="${lib_work:+$lib_work/stage/usr/local/bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
+  "${run[@]}" env -i -C "$folder" PATH="${stage:+$stage/usr/local/bin:}$lib_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
     HOME="${lib_work:-/}" ${lib_work:+"TMPDIR=$lib_work/tmp"} LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC \
     ${PGHOST:+"PGHOST=$PGHOST"} ${PGPORT:+"PGPORT=$PGPORT"} ${PGUSER:+"PGUSER=$PGUSER"} ${PGDATABASE:+"PGDATABASE=$PGDATABASE"} \
     "$@"
@@ -220,7 +222,7 @@ lib_server() {
   lib_as_user pg_ctl -D "$lib_work/data" -l "$lib_work/server.log" -s -w start </dev/null ||
     { cat "$lib_work/server.log"; lib_die "the server did not start"; }
   export PGHOST=$lib_work/run PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
-  export DBVC_SERVER=1
+  export DBVC_SERVER=1 DBVC_STAGE=$lib_work/stage
 }
 
 lib_server_stop() {
