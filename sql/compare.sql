@@ -101,6 +101,28 @@ SELECT id, version, sort_key FROM dbvc.migration_register('V1__x', 'SELECT 1', s
 SELECT id, register FROM dbvc.migration_compare('{V1__x,V1.2__y}', '{SELECT 1,SELECT 1}', sort_keys => '{1.3,1.4}');
 SELECT position, id FROM dbvc.migration_plan(out_of_order => true);
 
+-- a withdrawn migration may be where a rollback stops; nothing before it goes
+SELECT count(*) FROM unnest('{x1,x2,x3,x4}'::text[]) id, LATERAL dbvc.migration_register(id, 'SELECT 1', 'SELECT 2');
+CALL dbvc.migrate(out_of_order => true);
+SELECT dbvc.migration_withdraw('x3', 'gone');
+SET client_min_messages = notice;
+CALL dbvc.rollback(target => 'x3');
+CALL dbvc.rollback();
+-- a client may ask to be told all the same
+SET client_min_messages = warning;
+CALL dbvc.rollback(progress => true);
+CALL dbvc.migrate(out_of_order => true, dry_run => true, progress => true);
+CALL dbvc.migrate(out_of_order => true, progress => true);
+
+-- what a file cannot say is kept: where it belongs and what it requires
+SELECT id, requires, environments FROM dbvc.migration_register('y1', 'SELECT 1', requires => '{x1}', environments => '{dev}');
+SELECT id, verdict, register, pending FROM dbvc.migration_compare('{y1}', '{SELECT 1}', sort_keys => '{y1}');
+SELECT version, requires, environments, sort_key FROM dbvc.migration_register('y1', 'SELECT 1', sort_key => 'y1', keep => true);
+SELECT version, requires, environments FROM dbvc.migration_register('y1', 'SELECT 11', keep => true);
+SELECT version, requires, environments FROM dbvc.migration_accept('y1', 'SELECT 111', reason => 'made by hand', exact => true);
+SELECT id, verdict FROM dbvc.migration_compare('{y1}', '{SELECT 111}', sort_keys => '{y1}');
+SELECT version, requires, environments FROM dbvc.migration_register('y2', 'SELECT 1', keep => true);
+
 -- what cannot be compared
 \set VERBOSITY default
 \set SHOW_CONTEXT never

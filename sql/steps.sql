@@ -306,6 +306,34 @@ CALL dbvc.rollback();
 SELECT to_regclass('person') IS NULL AND to_regtype('mood') IS NULL AS gone;
 SELECT id FROM dbvc.migration_register('z_commit_not', E'SELECT 1;\nCOMMIT;\nSELECT 2;', transactional => true);
 
+-- each statement by itself, but what the script puts between BEGIN and COMMIT stays together
+SELECT id FROM dbvc.migration_register('z_block', $up$
+CREATE TABLE account (id int, amount int);
+INSERT INTO account VALUES (1, 100), (2, 0);
+BEGIN;
+UPDATE account SET amount = amount - 50 WHERE id = 1;
+UPDATE account SET amount = amount + 50 / (id - 2) WHERE id = 2;
+COMMIT;
+DO $$ BEGIN COMMIT; END $$;
+$up$, transactional => false);
+CALL dbvc.migrate();
+TABLE account;
+SELECT steps_done FROM dbvc.migration_status WHERE id = 'z_block';
+SELECT id FROM dbvc.migration_register('z_block', $up$
+CREATE TABLE account (id int, amount int);
+INSERT INTO account VALUES (1, 100), (2, 0);
+BEGIN;
+UPDATE account SET amount = amount - 50 WHERE id = 1;
+UPDATE account SET amount = amount + 50 WHERE id = 2;
+COMMIT;
+DO $$ BEGIN COMMIT; END $$;
+$up$, transactional => false);
+CALL dbvc.migrate();
+SELECT * FROM account ORDER BY id;
+SELECT dbvc.event_bigint(body, 'statements') AS done
+FROM dbvc.change_event WHERE migration_id = 'z_block' AND event_type = 'step_completed' ORDER BY id;
+DROP TABLE account;
+
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;
 DROP ROLE regress_dbvc_low, regress_dbvc_high;

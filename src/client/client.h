@@ -20,7 +20,6 @@
 #include "libpq-fe.h"
 #include "pqexpbuffer.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -376,8 +375,7 @@ typedef struct Arguments
 typedef struct Session
 {
 	PGconn *connection;
-	pthread_t starting; /* by session_start(), if it is started */
-	bool is_starting;
+	void *starter;		 /* a connection in the making, in connection.c */
 	PGresult *extension; /* its version, once it was asked */
 	Report *report;
 	bool cancelled; /* somebody has pressed Ctrl-C */
@@ -449,6 +447,7 @@ typedef struct Verdict
 	bool to_register;
 	bool pending;
 	const char *detail;
+	const char *checksum; /* of what is here, hexadecimal; NULL: missing */
 } Verdict;
 
 typedef struct Comparison
@@ -516,6 +515,8 @@ extern const Command commands[];
 extern bool directory_open(Report *report, Options *options, int argument);
 /* Show what stands in the way of a run: changed and missing files. */
 extern bool show_obstacles(Report *report, const Comparison *comparison);
+/* register DIR: register, and run nothing. */
+extern ExitStatus command_register(Report *report, Options *options);
 /* Register all that is to be, in one transaction. */
 extern bool register_all(Session *session, const Comparison *comparison);
 /* Show report->error, close, and return the status that fits. */

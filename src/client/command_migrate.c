@@ -9,6 +9,8 @@
 
 /* A list that is cut off says how much of it is left. */
 #define LINES_SHOWN 50
+/* So often a run is begun that another client outruns. */
+#define ATTEMPTS 5
 
 static char *
 without_slash(const char *path)
@@ -282,6 +284,18 @@ count_done(const Report *report, const char *status)
 	return count;
 }
 
+/* The plan was another one by the time that it was our turn, and nobody has
+ * reviewed it: it may be made again. */
+static bool
+is_outrun(const Session *session)
+{
+	const Report *report = session->report;
+
+	return report->error != NULL && report->options->expect == NULL &&
+		   strcmp(report->error->sqlstate, "VC011") == 0 &&
+		   report->rows.count == 0 && !session->cancelled;
+}
+
 static ExitStatus
 run_and_tell(Session *session, const RunRequest *request)
 {
@@ -289,6 +303,11 @@ run_and_tell(Session *session, const RunRequest *request)
 	bool fine = run_migrations(session, request);
 	int done = count_done(report, request->done_status);
 
+	if (!fine && is_outrun(session))
+	{
+		report->error = NULL;
+		return STATUS_FINE; /* the session stays open */
+	}
 	complete_rows(report);
 	if (fine && report->options->dry_run)
 		report_line(report, "dry run: everything was executed and taken back; "
@@ -301,78 +320,180 @@ run_and_tell(Session *session, const RunRequest *request)
 		report_line(report, "nothing to do");
 	if (!fine)
 		return session_failed(session);
-	if (session->cancelled)
-	{
-		session_close(session);
-		return STATUS_CANCELLED;
-	}
 	session_close(session);
-	return STATUS_FINE;
+	return session->cancelled ? STATUS_CANCELLED : STATUS_FINE;
 }
 
-static ExitStatus
-run_plan(Session *session)
+static const Verdict *
+find_verdict(const Comparison *comparison, const char *id)
 {
-	const Options *options = session->report->options;
-	RunRequest request = {.done_status =
+	for (int i = 0; i < comparison->verdicts.count; i++)
+	{
+		const Verdict *verdict = comparison->verdicts.items[i];
+
+		if (strcmp(verdict->id, id) == 0)
+			return verdict;
+	}
+	return NULL;
+}
+
+/*
+ * What would run must be what was compared: a migration that somebody else has
+ * registered, or registered anew meanwhile, is not of this directory.
+ */
+static bool
+plan_is_ours(Report *report, const Comparison *comparison,
+			 const PGresult *plan)
+{
+	bool ours = true;
+
+	for (int i = 0; i < PQntuples(plan); i++)
+	{
+		const char *id = value_at(plan, i, 0);
+		const Verdict *verdict = find_verdict(comparison, id);
+
+		if (verdict != NULL && verdict->checksum != NULL &&
+			strcmp(verdict->checksum, value_at(plan, i, 5)) == 0)
+			continue;
+		ours = false;
+		report_row(report, copy_at(plan, i, 0))->status = "pending";
+		if (!report->options->json)
+			report_warn(report, "%s %s: would run, but is not what %s holds",
+						paint_warn(report, PAINT_BAD, "pending"), id,
+						one_line(report->options->directory));
+	}
+	if (!ours && !report->options->json)
+		report_warn(report, "HINT:  It was registered by somebody else: apply "
+							"it with CALL dbvc.migrate(), or\n"
+							"       dbvc withdraw ID --reason=TEXT");
+	return ours;
+}
+
+static const char call_migrate[] =
+	"CALL dbvc.migrate(target => $1::pg_catalog.text, "
+	"dry_run => $2::pg_catalog.bool, out_of_order => $3::pg_catalog.bool, "
+	"expect => $4::pg_catalog.text, progress => true)";
+
+/* Run what is planned, if it is ours; the server holds it to that. */
+static ExitStatus
+run_plan(Session *session, const Comparison *comparison)
+{
+	Report *report = session->report;
+	const Options *options = report->options;
+	RunRequest request = {.call = call_migrate,
+						  .done_status =
 							  options->dry_run ? "tried" : "applied"};
 	Arguments arguments = {0};
-	PGresult *result = ask_plan(session);
+	PGresult *plan = ask_plan(session);
 	ExitStatus status;
 
-	if (result == NULL)
+	if (plan == NULL)
 		return session_failed(session);
-	for (int i = 0; i < PQntuples(result); i++)
+	for (int i = 0; i < PQntuples(plan); i++)
 	{
-		session->report->plan_hash = copy_at(result, i, 8);
-		if (strcmp(value_at(result, i, 2), "apply") == 0)
-			list_add(&request.expected, (void *) copy_at(result, i, 0));
+		report->plan_hash = copy_at(plan, i, 8);
+		if (strcmp(value_at(plan, i, 2), "apply") == 0)
+			list_add(&request.expected, (void *) copy_at(plan, i, 0));
 	}
-	PQclear(result);
+	if (!plan_is_ours(report, comparison, plan))
+	{
+		session_close(session);
+		return STATUS_NO;
+	}
+	PQclear(plan);
 	argument_text(&arguments,
 				  options->target != NULL
-					  ? resolve_id(session->report->directory, options->target)
+					  ? resolve_id(report->directory, options->target)
 					  : NULL);
 	argument_bool(&arguments, options->dry_run);
 	argument_bool(&arguments, options->out_of_order);
-	argument_text(&arguments, options->expect);
+	argument_text(&arguments,
+				  options->expect ? options->expect : report->plan_hash);
 	request.arguments = &arguments;
-	request.call = "CALL dbvc.migrate(target => $1::pg_catalog.text, "
-				   "dry_run => $2::pg_catalog.bool, "
-				   "out_of_order => $3::pg_catalog.bool, "
-				   "expect => $4::pg_catalog.text)";
 	status = run_and_tell(session, &request);
 	arguments_free(&arguments);
 	return status;
+}
+
+/* Compare and register; false: *status says with what to end. */
+static bool
+make_ready(Session *session, Comparison *comparison, ExitStatus *status)
+{
+	Report *report = session->report;
+
+	if (!compare_directory(session, report->directory, comparison))
+	{
+		*status = session_failed(session);
+		return false;
+	}
+	if (show_obstacles(report, comparison))
+	{
+		session_close(session);
+		*status = STATUS_NO;
+		return false;
+	}
+	if (!register_all(session, comparison))
+	{
+		*status = session_failed(session);
+		return false;
+	}
+	return true;
 }
 
 ExitStatus
 command_migrate(Report *report, Options *options)
 {
 	Session session = {0};
-	Comparison comparison = {0};
+	ExitStatus status;
 
 	session_start(&session, report);
 	if (!directory_open(report, options, 0))
 		return STATUS_USAGE;
-	if (!session_open(&session, report) ||
-		!compare_directory(&session, report->directory, &comparison))
+	if (!session_open(&session, report))
 		return session_failed(&session);
-	if (show_obstacles(report, &comparison))
+	for (int attempt = 1;; attempt++)
 	{
-		session_close(&session);
-		return STATUS_NO;
+		Comparison comparison = {0};
+
+		if (!make_ready(&session, &comparison, &status))
+			return status;
+		if (comparison.pending == 0 && options->target == NULL &&
+			options->expect == NULL)
+			break;
+		status = run_plan(&session, &comparison);
+		/* another client with the same directory was faster: look again */
+		if (session.connection == NULL || attempt == ATTEMPTS)
+			return status;
 	}
-	if (!register_all(&session, &comparison))
+	report_line(report, "nothing to do");
+	session_close(&session);
+	return STATUS_FINE;
+}
+
+ExitStatus
+command_register(Report *report, Options *options)
+{
+	Session session = {0};
+	Comparison comparison = {0};
+	ExitStatus status;
+
+	session_start(&session, report);
+	if (!directory_open(report, options, 0))
+		return STATUS_USAGE;
+	if (!session_open(&session, report))
 		return session_failed(&session);
-	if (comparison.pending == 0 && options->target == NULL &&
-		options->expect == NULL)
+	if (!make_ready(&session, &comparison, &status))
+		return status;
+	for (int i = 0; i < comparison.verdicts.count; i++)
 	{
-		report_line(report, "nothing to do");
-		session_close(&session);
-		return STATUS_FINE;
+		const Verdict *verdict = comparison.verdicts.items[i];
+
+		if (verdict->to_register)
+			verdict_row(report, verdict)->status = "registered";
 	}
-	return run_plan(&session);
+	report_line(report, "%d registered", comparison.to_register);
+	session_close(&session);
+	return STATUS_FINE;
 }
 
 static bool
@@ -411,7 +532,7 @@ command_rollback(Report *report, Options *options)
 	request.arguments = &arguments;
 	request.call = "CALL dbvc.rollback(target => $1::pg_catalog.text, "
 				   "steps => $2::pg_catalog.int4, "
-				   "dry_run => $3::pg_catalog.bool)";
+				   "dry_run => $3::pg_catalog.bool, progress => true)";
 	status = run_and_tell(&session, &request);
 	arguments_free(&arguments);
 	return status;

@@ -9,6 +9,7 @@
 #include "client.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -224,6 +225,18 @@ connect_once(const Options *options, const char *password)
 	return PQconnectdbParams(keywords, values, 1);
 }
 
+/*
+ * A connection that is made while files are read.  It may be at work when the
+ * program ends because of what the files hold, so it has memory of its own.
+ */
+typedef struct Starter
+{
+	const Options *options;
+	PGconn *connection;
+	PGresult *extension;
+	int done[2]; /* a pipe that is closed at the end */
+} Starter;
+
 static void
 ignore_notice(void *arg, const PGresult *result)
 {
@@ -238,25 +251,60 @@ ignore_notice(void *arg, const PGresult *result)
 static void *
 start_connection(void *arg)
 {
-	Session *session = arg;
+	Starter *starter = arg;
 
-	session->connection = connect_once(session->report->options, NULL);
-	PQsetNoticeReceiver(session->connection, ignore_notice, NULL);
-	if (PQstatus(session->connection) == CONNECTION_OK)
-		session->extension = PQexec(session->connection, EXTENSION_QUERY);
-	if (PQresultStatus(session->extension) == PGRES_TUPLES_OK &&
-		PQntuples(session->extension) == 1)
-		PQclear(PQexec(session->connection, WARM_UP_QUERY));
+	starter->connection = connect_once(starter->options, NULL);
+	PQsetNoticeReceiver(starter->connection, ignore_notice, NULL);
+	if (PQstatus(starter->connection) == CONNECTION_OK)
+		starter->extension = PQexec(starter->connection, EXTENSION_QUERY);
+	if (PQresultStatus(starter->extension) == PGRES_TUPLES_OK &&
+		PQntuples(starter->extension) == 1)
+		PQclear(PQexec(starter->connection, WARM_UP_QUERY));
+	close(starter->done[1]);
 	return NULL;
 }
 
 void
 session_start(Session *session, Report *report)
 {
+	Starter *starter = memory_new(sizeof(Starter));
+	pthread_t thread;
+
 	session->report = report;
-	session->is_starting = !report->options->ask_password &&
-						   pthread_create(&session->starting, NULL,
-										  start_connection, session) == 0;
+	interrupt_begin();
+	starter->options = report->options;
+	if (report->options->ask_password || pipe(starter->done) != 0)
+		return;
+	if (pthread_create(&thread, NULL, start_connection, starter) != 0)
+		return;
+	pthread_detach(thread);
+	session->starter = starter;
+}
+
+/* Wait for it; false when somebody does not want to wait any longer. */
+static bool
+take_connection(Session *session)
+{
+	Starter *starter = session->starter;
+	struct pollfd descriptors[2] = {
+		{.fd = starter->done[0], .events = POLLIN},
+		{.fd = interrupt_descriptor(), .events = POLLIN},
+	};
+
+	while (descriptors[0].revents == 0)
+	{
+		(void) poll(descriptors, 2, -1);
+		if (interrupt_count() > 0)
+		{
+			session->cancelled = true;
+			own_error(session->report, "cancelled", NULL);
+			return false;
+		}
+	}
+	session->connection = starter->connection;
+	session->extension = starter->extension;
+	session->starter = NULL;
+	return true;
 }
 
 static bool
@@ -267,8 +315,11 @@ connect_server(Session *session)
 	const char *password =
 		options->ask_password ? ask_password(options->user) : NULL;
 
-	if (session->is_starting)
-		pthread_join(session->starting, NULL);
+	if (session->starter != NULL)
+	{
+		if (!take_connection(session))
+			return false;
+	}
 	else
 		session->connection = connect_once(options, password);
 	if (PQstatus(session->connection) == CONNECTION_BAD &&

@@ -4,12 +4,16 @@
  */
 #include "client.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <unistd.h>
 
 const Command commands[] = {
 	{"migrate", "DIR", "apply what is pending in a directory", 1, 1,
 	 command_migrate},
+	{"register", "DIR", "record what is new in a directory, run nothing", 1, 1,
+	 command_register},
 	{"plan", "DIR", "show what migrate would do, in order, and why", 1, 1,
 	 command_plan},
 	{"check", "DIR", "is everything in a directory applied, and unchanged?", 1,
@@ -35,17 +39,32 @@ const Command commands[] = {
 	{NULL, NULL, NULL, 0, 0, NULL},
 };
 
+/* A program may be started without them; the next open() would get their
+ * place, and the answer would go to the server. */
+static void
+open_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+	{
+		if (fcntl(fd, F_GETFD) < 0)
+			(void) open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	Options options = {0};
 	Report report = {0};
+	ExitStatus status;
 
+	open_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	/* a reader that goes away ends the output, not the migration */
 	signal(SIGPIPE, SIG_IGN);
 	options_parse(&options, argc, argv);
 	report_begin(&report, &options);
-	return report_end(&report,
-					  command_find(options.command)->run(&report, &options));
+	status = command_find(options.command)->run(&report, &options);
+	/* at once: a connection may be in the making in another thread */
+	_exit(report_end(&report, status));
 }

@@ -8,11 +8,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void __attribute__((noreturn)) out_of_memory(void)
 {
 	fputs("dbvc: out of memory\n", stderr);
-	exit(STATUS_USAGE);
+	_exit(STATUS_USAGE);
 }
 
 void *

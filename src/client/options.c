@@ -29,7 +29,8 @@ typedef struct OptionSpec
 	const char *commands; /* where it may stand, with blanks; NULL: all */
 } OptionSpec;
 
-#define DIRECTORY_COMMANDS " migrate plan check rollback accept baseline new "
+#define DIRECTORY_COMMANDS \
+	" migrate register plan check rollback accept baseline new "
 #define FIELD(name) offsetof(Options, name)
 
 static const OptionSpec specs[] = {
@@ -46,7 +47,7 @@ static const OptionSpec specs[] = {
 	 "apply also what sorts before an applied one", " migrate plan "},
 	{"allow-missing", 0, OPTION_FLAG, FIELD(allow_missing), NULL,
 	 "go on though migrations of the database have no file",
-	 " migrate plan check "},
+	 " migrate register plan check "},
 	{"reason", 0, OPTION_TEXT, FIELD(reason), "TEXT",
 	 "why; it is kept in the history", " accept baseline withdraw "},
 	{"layout", 'l', OPTION_TEXT, FIELD(layout), "NAME",
@@ -211,6 +212,10 @@ apply_option(Options *options, const OptionSpec *spec)
 			*(bool *) field = true;
 			break;
 		case OPTION_TEXT:
+			/* a variable of a script that is not set */
+			if (*optarg == '\0')
+				usage_error(options->command,
+							format("--%s wants a value", spec->name));
 			*(const char **) field = optarg;
 			break;
 		case OPTION_PLACEHOLDER:
@@ -314,8 +319,12 @@ options_parse(Options *options, int argc, char **argv)
 		exit(STATUS_USAGE);
 	}
 	options->command = argv[optind++];
-	while (optind < argc)
-		list_add(&options->arguments, argv[optind++]);
+	for (; optind < argc; optind++)
+	{
+		if (argv[optind][0] == '\0')
+			usage_error(options->command, "an argument is empty");
+		list_add(&options->arguments, argv[optind]);
+	}
 	check_command(options, given);
 }
 

@@ -125,6 +125,7 @@ take_verdicts(const PGresult *result, const Directory *directory,
 		verdict->pending = *value_at(result, row, 3) == 't';
 		if (value_at(result, row, 4) != NULL)
 			verdict->detail = format("%s", value_at(result, row, 4));
+		verdict->checksum = copy_at(result, row, 5);
 		missing = strcmp(verdict->verdict, "missing") == 0;
 		found = missing ? NULL
 						: bsearch(verdict->id, sorted, count, sizeof(void *),
@@ -160,7 +161,7 @@ compare_batch(Session *session, const Directory *directory, Migration **batch,
 		argument_text(&arguments, NULL);
 	result = session_query(
 		session,
-		"SELECT id, verdict, register, pending, detail "
+		"SELECT id, verdict, register, pending, detail, checksum "
 		"FROM dbvc.migration_compare(ids => $1::pg_catalog.text[], "
 		"up_scripts => $2::pg_catalog.text[], "
 		"down_scripts => $3::pg_catalog.text[], "
@@ -272,7 +273,7 @@ register_batch(Session *session, Migration **batch, int count)
 		"verify_script => f.verify_script, description => f.description, "
 		"author => f.author, kind => f.kind, "
 		"transactional => f.transactional, source => f.source, "
-		"sort_key => f.sort_key) AS r",
+		"sort_key => f.sort_key, keep => true) AS r",
 		&arguments);
 	arguments_free(&arguments);
 	PQclear(result);

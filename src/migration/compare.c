@@ -60,7 +60,8 @@ typedef struct Verdict
 	const char *verdict;
 	bool to_register; /* registering it would record something */
 	bool pending;
-	char *detail; /* or NULL */
+	char *detail;		   /* or NULL */
+	const uint8 *checksum; /* of the content; NULL: there is none */
 } Verdict;
 
 static Column
@@ -134,7 +135,6 @@ content_at(const Column *columns, int i)
 	if (has_value(&columns[ARG_SOURCE], i))
 		content->source = DatumGetByteaPP(columns[ARG_SOURCE].values[i]);
 	content->sort_key = column_text(&columns[ARG_SORT_KEY], i);
-	dbvc_checksum(content);
 	return content;
 }
 
@@ -315,11 +315,15 @@ judge_applied(const Comparison *comparison, const DbvcState *state,
 }
 
 static Verdict
-judge(const Comparison *comparison, const DbvcContent *content)
+judge(const Comparison *comparison, DbvcContent *content)
 {
 	DbvcState *state = find_state(comparison, content->id);
 	Verdict verdict = {"same", false, false, NULL};
 
+	/* no file says what it requires: that stays as it is registered */
+	if (state != NULL)
+		content->requires = state->requires;
+	dbvc_checksum(content);
 	if (state == NULL)
 		return judge_new(comparison, NULL);
 	if (state->applied_version != 0 &&
@@ -339,8 +343,8 @@ static void
 put_verdict(const Comparison *comparison, const char *id,
 			const Verdict *verdict)
 {
-	Datum values[5] = {0};
-	bool nulls[5] = {0};
+	Datum values[6] = {0};
+	bool nulls[6] = {0};
 
 	values[0] = CStringGetTextDatum(id);
 	values[1] = CStringGetTextDatum(verdict->verdict);
@@ -349,6 +353,10 @@ put_verdict(const Comparison *comparison, const char *id,
 	nulls[4] = verdict->detail == NULL;
 	if (!nulls[4])
 		values[4] = CStringGetTextDatum(verdict->detail);
+	nulls[5] = verdict->checksum == NULL;
+	if (!nulls[5])
+		values[5] =
+			CStringGetTextDatum(dbvc_hex(verdict->checksum, DBVC_SHA256_LEN));
 	tuplestore_putvalues(comparison->result->setResult,
 						 comparison->result->setDesc, values, nulls);
 }
@@ -403,6 +411,7 @@ compare_all(Comparison *comparison, const Column *columns, int count)
 		CHECK_FOR_INTERRUPTS();
 		content = content_at(columns, i);
 		verdict = judge(comparison, content);
+		verdict.checksum = content->checksum;
 		put_verdict(comparison, content->id, &verdict);
 		MemoryContextReset(context);
 	}

@@ -128,7 +128,8 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		dbvc_warn_leftovers(drive->leftovers);
 		ReThrowError(run->error);
 	}
-	ereport(NOTICE,
+	/* INFO is sent whatever client_min_messages is */
+	ereport(drive->options->progress ? INFO : NOTICE,
 			(errcode(ERRCODE_DBVC_PROGRESS),
 			 errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
 					run->statements,
@@ -199,7 +200,8 @@ run_all(Drive *drive, List *states, List *covered)
 static void
 try_all(Drive *drive, List *states)
 {
-	ErrorData *error = dbvc_dry_run(states, drive->direction);
+	ErrorData *error =
+		dbvc_dry_run(states, drive->direction, drive->options->progress);
 
 	SPI_commit();
 	if (error != NULL)

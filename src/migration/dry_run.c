@@ -254,7 +254,7 @@ locks_as_json(const DryRun *dry, const DryResult *result)
 }
 
 static ErrorData *
-report(DryRun *dry)
+report(DryRun *dry, bool progress)
 {
 	ErrorData *error = NULL;
 	ListCell *lc;
@@ -268,7 +268,7 @@ report(DryRun *dry)
 		dbvc_record_dry_run(run, locks, result->detail);
 		error = run->error;
 		if (error == NULL)
-			ereport(NOTICE,
+			ereport(progress ? INFO : NOTICE,
 					(errcode(ERRCODE_DBVC_PROGRESS),
 					 errmsg("dry run of \"%s\": %d %s", run->state->id,
 							run->statements,
@@ -295,7 +295,7 @@ try_all(void *arg)
 }
 
 ErrorData *
-dbvc_dry_run(List *states, DbvcDirection direction)
+dbvc_dry_run(List *states, DbvcDirection direction, bool progress)
 {
 	DryRun dry = {.context = CurrentMemoryContext,
 				  .states = states,
@@ -308,5 +308,5 @@ dbvc_dry_run(List *states, DbvcDirection direction)
 	dbvc_warn_leftovers(leftovers);
 	if (error != NULL)
 		ReThrowError(error); /* not a script's: damaged records, say */
-	return report(&dry);
+	return report(&dry, progress);
 }

@@ -69,6 +69,7 @@ dbvc_migrate(PG_FUNCTION_ARGS)
 	options.dry_run = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	options.out_of_order = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	options.expect = text_or_null(fcinfo, 3);
+	options.progress = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	dbvc_drive(&options, DBVC_UP);
 	SPI_finish();
@@ -87,6 +88,7 @@ dbvc_rollback(PG_FUNCTION_ARGS)
 	if (options.has_steps)
 		options.steps = PG_GETARG_INT32(1);
 	options.dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	options.progress = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	if (options.has_steps && options.target != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("target and steps cannot both be given")));

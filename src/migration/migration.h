@@ -82,6 +82,7 @@ typedef struct DbvcStatement
 	bool is_setting;   /* a session-level SET or RESET: later steps need it */
 	bool commits;	   /* CALL or DO, which may commit when at top level */
 	bool after_commit; /* the script begins or commits right before it */
+	bool in_block;	   /* between the script's BEGIN and COMMIT */
 	int data_start;	   /* COPY data in the script, [data_start, data_end) */
 	int data_end;
 } DbvcStatement;
@@ -440,7 +441,8 @@ extern void dbvc_run_steps(DbvcRun *run);
 
 /* Try states in a subtransaction that is rolled back; appends a dry_run event
  * for each.  Returns the first error or NULL. */
-extern ErrorData *dbvc_dry_run(List *states, DbvcDirection direction);
+extern ErrorData *dbvc_dry_run(List *states, DbvcDirection direction,
+							   bool progress);
 
 /* in drive.c: the loops behind CALL dbvc.migrate() and CALL dbvc.rollback() */
 
@@ -450,6 +452,7 @@ typedef struct DbvcMigrateOptions
 	const char *expect; /* hexadecimal plan hash, or NULL */
 	bool dry_run;
 	bool out_of_order;
+	bool progress;	/* tell of each migration, whatever the client wants */
 	bool has_steps; /* rollback only */
 	int32 steps;
 } DbvcMigrateOptions;

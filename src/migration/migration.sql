@@ -10,10 +10,10 @@ COMMENT ON FUNCTION migration_checksum(text, text, text, text, boolean, text[]) 
 
 CREATE FUNCTION migration_register(id text, up_script text, down_script text DEFAULT NULL, verify_script text DEFAULT NULL,
 	description text DEFAULT NULL, author text DEFAULT NULL, requires text[] DEFAULT '{}', environments text[] DEFAULT NULL,
-	kind text DEFAULT 'versioned', transactional boolean DEFAULT NULL, source bytea DEFAULT NULL, sort_key text DEFAULT NULL)
-RETURNS migration
+	kind text DEFAULT 'versioned', transactional boolean DEFAULT NULL, source bytea DEFAULT NULL, sort_key text DEFAULT NULL,
+	keep boolean DEFAULT false) RETURNS migration
 AS 'MODULE_PATHNAME', 'dbvc_migration_register' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION migration_register(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text) IS
+COMMENT ON FUNCTION migration_register(text, text, text, text, text, text, text[], text[], text, boolean, bytea, text, boolean) IS
 'record a migration, or a new version of one that is not applied; nothing of it runs';
 
 CREATE FUNCTION migration_accept(id text, up_script text, down_script text DEFAULT NULL, verify_script text DEFAULT NULL,
@@ -37,7 +37,7 @@ COMMENT ON FUNCTION migration_withdraw(text, text) IS
 CREATE FUNCTION migration_compare(ids text[], up_scripts text[], down_scripts text[] DEFAULT NULL,
 	verify_scripts text[] DEFAULT NULL, kinds text[] DEFAULT NULL, transactional boolean[] DEFAULT NULL,
 	sources bytea[] DEFAULT NULL, sort_keys text[] DEFAULT NULL, present text[] DEFAULT NULL,
-	OUT id text, OUT verdict text, OUT register boolean, OUT pending boolean, OUT detail text)
+	OUT id text, OUT verdict text, OUT register boolean, OUT pending boolean, OUT detail text, OUT checksum text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'dbvc_migration_compare' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION migration_compare(text[], text[], text[], text[], text[], boolean[], bytea[], text[], text[]) IS
@@ -75,12 +75,13 @@ COMMENT ON FUNCTION migration_verify(text, boolean) IS
 'recompute hashes and checksums of one migration or of all, and run verify scripts, each as the role that applied the migration, in a rolled-back subtransaction';
 
 CREATE PROCEDURE migrate(target text DEFAULT NULL, dry_run boolean DEFAULT false, out_of_order boolean DEFAULT false,
-	expect text DEFAULT NULL)
+	expect text DEFAULT NULL, progress boolean DEFAULT false)
 AS 'MODULE_PATHNAME', 'dbvc_migrate' LANGUAGE C;
-COMMENT ON PROCEDURE migrate(text, boolean, boolean, text) IS
+COMMENT ON PROCEDURE migrate(text, boolean, boolean, text, boolean) IS
 'apply all pending migrations, or those up to a target, each in its own transaction';
 
-CREATE PROCEDURE rollback(target text DEFAULT NULL, steps integer DEFAULT NULL, dry_run boolean DEFAULT false)
+CREATE PROCEDURE rollback(target text DEFAULT NULL, steps integer DEFAULT NULL, dry_run boolean DEFAULT false,
+	progress boolean DEFAULT false)
 AS 'MODULE_PATHNAME', 'dbvc_rollback' LANGUAGE C;
-COMMENT ON PROCEDURE rollback(text, integer, boolean) IS
+COMMENT ON PROCEDURE rollback(text, integer, boolean, boolean) IS
 'roll back the last migration, the last so many, or all after a target, newest first, each in its own transaction';

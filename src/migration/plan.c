@@ -381,7 +381,7 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 	{
 		DbvcState *state = lfirst(lc);
 
-		if (state->applied_version != 0 && !state->withdrawn &&
+		if (state->applied_version != 0 &&
 			!is_kind(state, DBVC_KIND_REPEATABLE))
 			applied = lappend(applied, state);
 	}
@@ -393,6 +393,8 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 		if (state == keep ||
 			(keep == NULL && list_length(chosen) >= (has_steps ? steps : 1)))
 			break;
+		if (state->withdrawn)
+			continue;
 		state->chosen = true;
 		chosen = lappend(chosen, state);
 	}

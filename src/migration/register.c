@@ -28,7 +28,8 @@ enum
 	ARG_TRANSACTIONAL,
 	ARG_SOURCE,
 	ARG_SORT_KEY,
-	ARG_REASON, /* these two: accept only */
+	ARG_KEEP,			   /* of register */
+	ARG_REASON = ARG_KEEP, /* of accept */
 	ARG_EXACT,
 };
 
@@ -335,6 +336,20 @@ migration_row(int64 version_event)
 	return SPI_datumTransfer(row, false, -1);
 }
 
+/* What a file cannot say is that of the version before. */
+static void
+keep_what_files_lack(DbvcContent *content)
+{
+	const DbvcState *state = dbvc_state_read(content->id, false);
+
+	if (state == NULL)
+		return;
+	if (content->requires == NIL)
+		content->requires = state->requires;
+	if (content->environments == NIL)
+		content->environments = state->environments;
+}
+
 PG_FUNCTION_INFO_V1(dbvc_migration_register);
 Datum
 dbvc_migration_register(PG_FUNCTION_ARGS)
@@ -348,9 +363,11 @@ dbvc_migration_register(PG_FUNCTION_ARGS)
 	if (content->kind == NULL)
 		content->kind = DBVC_KIND_VERSIONED;
 	check_kind(content);
-	dbvc_checksum(content);
 	SPI_connect();
 	dbvc_owner_enter(&owner);
+	if (!PG_ARGISNULL(ARG_KEEP) && PG_GETARG_BOOL(ARG_KEEP))
+		keep_what_files_lack(content);
+	dbvc_checksum(content);
 	row = migration_row(register_content(content, role));
 	dbvc_owner_leave(&owner);
 	SPI_finish();
@@ -441,8 +458,12 @@ dbvc_migration_accept(PG_FUNCTION_ARGS)
 	content->verify_role = GetUserNameFromId(role, false);
 	if (PG_ARGISNULL(ARG_EXACT) || !PG_GETARG_BOOL(ARG_EXACT))
 		keep_what_is_not_said(fcinfo, content, state);
-	else if (content->kind == NULL)
-		content->kind = DBVC_KIND_VERSIONED;
+	else
+	{
+		keep_what_files_lack(content);
+		if (content->kind == NULL)
+			content->kind = DBVC_KIND_VERSIONED;
+	}
 	check_kind(content);
 	check_transactional(content);
 	dbvc_checksum(content);

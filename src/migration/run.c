@@ -356,7 +356,7 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 	dbvc_owner_leave(&owner);
 	if (dry_run)
 	{
-		error = dbvc_dry_run(list_make1(state), direction);
+		error = dbvc_dry_run(list_make1(state), direction, false);
 		if (error != NULL)
 			ReThrowError(error);
 		return 0;

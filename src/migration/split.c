@@ -241,6 +241,7 @@ finish_statement(Splitter *sp, int end, int after)
 		statement = add_statement(script);
 		statement->after_commit = sp->boundary && script->count > 1;
 		script->needs_steps |= statement->after_commit;
+		statement->in_block = sp->begin_offset >= 0;
 		sp->boundary = false;
 		statement->start = sp->start;
 		statement->end = end;

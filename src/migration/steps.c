@@ -61,9 +61,20 @@ for_worker(const DbvcRun *run, int number)
 	if (statement->kind == DBVC_STATEMENT_TOPLEVEL)
 		return true;
 	/* CALL and DO may commit, where no rights could come back by that */
-	return run->stepwise && statement->commits &&
+	return run->stepwise && statement->commits && !statement->in_block &&
 		   GetUserId() == GetSessionUserId() &&
 		   GetSessionUserId() == GetAuthenticatedUserId();
+}
+
+/* Is statement number executed in one transaction with the one before? */
+static bool
+joins_step(const DbvcRun *run, int number)
+{
+	const DbvcStatement *statement = &run->script->statements[number];
+
+	if (for_worker(run, number) || statement->after_commit)
+		return false;
+	return statement->in_block || !run->stepwise;
 }
 
 static int
@@ -71,10 +82,9 @@ step_end(const DbvcRun *run, int from)
 {
 	int to = from + 1;
 
-	if (run->stepwise || for_worker(run, from))
+	if (for_worker(run, from))
 		return to;
-	while (to < run->script->count && !for_worker(run, to) &&
-		   !run->script->statements[to].after_commit)
+	while (to < run->script->count && joins_step(run, to))
 		to++;
 	return to;
 }
