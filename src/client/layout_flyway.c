@@ -201,6 +201,25 @@ flyway_callback(Directory *directory, const Options *options,
 					"is a callback of Flyway");
 }
 
+/* A migration that is a program; Flyway would run it. */
+static bool
+is_program(const char *name)
+{
+	static const char *const suffixes[] = {".java", ".class", ".kt",
+										   ".sh",	".bash",  ".py",
+										   ".ps1",	".cmd",	  ".bat"};
+	const char *base = name_base(name);
+
+	if (strchr("VURB", base[0]) == NULL || strstr(base, "__") == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+	{
+		if (name_ends(base, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
 static void
 flyway_read(Directory *directory, const Options *options)
 {
@@ -210,6 +229,10 @@ flyway_read(Directory *directory, const Options *options)
 	{
 		SourceFile *file = directory->files.items[i];
 
+		if (is_program(file->name))
+			problem_add(directory, file->path, 0, 0, NULL,
+						"Run it by hand, and move it out of the directory.",
+						"is a program, which dbvc does not run");
 		if (name_is_verify(file->name) || !name_is_sql(file->name))
 			continue;
 		if (flyway_is_callback(file->name))

@@ -135,7 +135,7 @@ plain_read(Directory *directory, const Options *options)
 		stem = name_without(file->name, plain_suffixes[k].suffix);
 		part = part_add(&parts, file, plain_suffixes[k].role, stem, stem);
 		part->version = plain_version(stem);
-		part->sort_key = stem;
+		part->sort_key = part->version; /* it is there once only */
 		part->title = plain_title(stem);
 	}
 	parts_join(directory, &parts, plain_hint);
