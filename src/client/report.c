@@ -198,44 +198,62 @@ character_at(const char *at, int *columns)
 	return length;
 }
 
-/* The line with its number, and a caret below the column. */
+static int
+count_characters(const char *text, size_t length)
+{
+	int count = 0;
+
+	for (size_t at = 0; at < length; count++)
+	{
+		int columns;
+
+		at += character_at(text + at, &columns);
+	}
+	return count;
+}
+
+/* The line with its number, and a caret below the column; of a long line what
+ * is around that. */
 static void
 show_source_line(const Report *report, int line, int column, const char *text)
 {
-	PQExpBuffer shown = createPQExpBuffer();
-	PQExpBuffer below = createPQExpBuffer();
+	size_t length = strcspn(text, "\r\n");
+	bool cut = count_characters(text, length) > 2 * SHOWN_AROUND;
+	int first = cut && column > SHOWN_AROUND ? column - SHOWN_AROUND : 0;
 	int number = 0;
-	const char *at = text;
+	PQExpBufferData shown;
+	PQExpBufferData below;
 
-	if (column > SHOWN_AROUND)
-		appendPQExpBufferStr(shown, "... ");
-	while (*at != '\0' && *at != '\n' && *at != '\r')
+	initPQExpBuffer(&shown);
+	initPQExpBuffer(&below);
+	appendPQExpBufferStr(&shown, first > 0 ? "... " : "");
+	appendPQExpBufferStr(&below, first > 0 ? "    " : "");
+	for (size_t at = 0; at < length;)
 	{
 		int columns;
-		int length = character_at(at, &columns);
+		int bytes = character_at(text + at, &columns);
 
 		number++;
-		if (number > column + SHOWN_AROUND)
+		if (cut && number > column + SHOWN_AROUND)
 		{
-			appendPQExpBufferStr(shown, " ...");
+			appendPQExpBufferStr(&shown, " ...");
 			break;
 		}
-		if (number > column - SHOWN_AROUND)
+		if (number > first)
 		{
-			appendBinaryPQExpBuffer(shown, at, length);
+			appendBinaryPQExpBuffer(&shown, text + at, bytes);
 			/* a tab stays one, so that both lines are as wide */
 			for (int i = 0; number < column && i < columns; i++)
-				appendPQExpBufferChar(below, *at == '\t' ? '\t' : ' ');
+				appendPQExpBufferChar(&below, text[at] == '\t' ? '\t' : ' ');
 		}
-		at += length;
+		at += bytes;
 	}
-	fprintf(stderr, "%6d | %s\n", line, harmless(shown->data));
+	fprintf(stderr, "%6d | %s\n", line, harmless(shown.data));
 	if (column > 0)
-		fprintf(stderr, "       | %s%s%s\n",
-				column > SHOWN_AROUND ? "    " : "", below->data,
+		fprintf(stderr, "       | %s%s\n", below.data,
 				paint_warn(report, PAINT_BAD, "^"));
-	destroyPQExpBuffer(shown);
-	destroyPQExpBuffer(below);
+	termPQExpBuffer(&shown);
+	termPQExpBuffer(&below);
 }
 
 static const char *
