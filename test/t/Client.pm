@@ -5,6 +5,7 @@ package Client;
 use strict;
 use warnings;
 
+use Dbvc;
 use Exporter 'import';
 use File::Basename;
 use File::Path;
@@ -18,7 +19,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(client_uses new_db put_files events sound client client_is client_says client_json client_schema
-  client_start client_end client_signal pty_start pty_until pty_type pty_end);
+  client_start client_end client_signal pty_start pty_until pty_type pty_echo pty_end);
 
 my $node;
 my $db = 'postgres';
@@ -311,10 +312,20 @@ sub pty_type
 	syswrite($job->{pty}, $keys) == length($keys) or die "cannot type: $!";
 }
 
-# pty_end(JOB): all that it says, and its exit status, or -SIGNAL
-sub pty_end
+# Does the terminal show what is typed? Linux answers for the other side.
+sub pty_echo
 {
 	my ($job) = @_;
+	my $state = POSIX::Termios->new;
+
+	$state->getattr(fileno($job->{pty})) or die "no state of the terminal: $!";
+	return ($state->getlflag & POSIX::ECHO()) != 0;
+}
+
+# pty_end(JOB, [KEEP]): all that it says, and its exit status, or -SIGNAL
+sub pty_end
+{
+	my ($job, $keep) = @_;
 	my $end = time + $timeout;
 
 	while (pty_read($job, 0.2))
@@ -325,7 +336,7 @@ sub pty_end
 	}
 	waitpid($job->{pid}, 0);
 	$job->{status} = $? & 127 ? -($? & 127) : $? >> 8;
-	$job->{pty}->close;
+	$job->{pty}->close unless $keep;
 	return $job->{status};
 }
 
