@@ -232,6 +232,7 @@ connect_once(const Options *options, const char *password)
 typedef struct Starter
 {
 	const Options *options;
+	const char *password; /* or NULL */
 	PGconn *connection;
 	PGresult *extension;
 	int done[2]; /* a pipe that is closed at the end */
@@ -253,7 +254,7 @@ start_connection(void *arg)
 {
 	Starter *starter = arg;
 
-	starter->connection = connect_once(starter->options, NULL);
+	starter->connection = connect_once(starter->options, starter->password);
 	PQsetNoticeReceiver(starter->connection, ignore_notice, NULL);
 	if (PQstatus(starter->connection) == CONNECTION_OK)
 		starter->extension = PQexec(starter->connection, EXTENSION_QUERY);
@@ -264,21 +265,29 @@ start_connection(void *arg)
 	return NULL;
 }
 
-void
-session_start(Session *session, Report *report)
+static void
+start(Session *session, const char *password)
 {
 	Starter *starter = memory_new(sizeof(Starter));
 	pthread_t thread;
 
+	starter->options = session->report->options;
+	starter->password = password;
+	session->starter = starter;
+	if (pipe(starter->done) == 0 &&
+		pthread_create(&thread, NULL, start_connection, starter) == 0)
+		pthread_detach(thread);
+	else /* then without one */
+		start_connection(starter);
+}
+
+void
+session_start(Session *session, Report *report)
+{
 	session->report = report;
 	interrupt_begin();
-	starter->options = report->options;
-	if (report->options->ask_password || pipe(starter->done) != 0)
-		return;
-	if (pthread_create(&thread, NULL, start_connection, starter) != 0)
-		return;
-	pthread_detach(thread);
-	session->starter = starter;
+	if (!report->options->ask_password)
+		start(session, NULL);
 }
 
 /* Wait for it; false when somebody does not want to wait any longer. */
@@ -312,25 +321,26 @@ connect_server(Session *session)
 {
 	Report *report = session->report;
 	const Options *options = report->options;
-	const char *password =
-		options->ask_password ? ask_password(options->user) : NULL;
+	const char *password = NULL;
 
-	if (session->starter != NULL)
-	{
-		if (!take_connection(session))
-			return false;
-	}
-	else
-		session->connection = connect_once(options, password);
+	if (options->ask_password)
+		password =
+			ask_password(options->user ? options->user : getenv("PGUSER"));
+	if (session->starter == NULL)
+		start(session, password);
+	if (!take_connection(session))
+		return false;
 	if (PQstatus(session->connection) == CONNECTION_BAD &&
 		PQconnectionNeedsPassword(session->connection) && password == NULL &&
 		!options->no_password)
 	{
 		password = ask_password(PQuser(session->connection));
-		if (password != NULL)
+		if (password != NULL || interrupt_count() > 0)
 		{
 			PQfinish(session->connection);
-			session->connection = connect_once(options, password);
+			start(session, password);
+			if (!take_connection(session))
+				return false;
 		}
 	}
 	if (PQstatus(session->connection) == CONNECTION_BAD)
@@ -411,9 +421,9 @@ bool
 session_open(Session *session, Report *report)
 {
 	session->report = report;
+	interrupt_begin();
 	if (!connect_server(session))
 		return false;
-	interrupt_begin();
 	return check_extension(session);
 }
 

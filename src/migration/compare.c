@@ -64,6 +64,12 @@ typedef struct Verdict
 	const uint8 *checksum; /* of the content; NULL: there is none */
 } Verdict;
 
+static bool
+is_kind(const char *kind, const char *wanted)
+{
+	return strcmp(kind, wanted) == 0;
+}
+
 static Column
 column_argument(FunctionCallInfo fcinfo, int n, Oid type, int *count)
 {
@@ -175,7 +181,7 @@ read_states(Comparison *comparison)
 
 		comparison->states[comparison->state_count++] = state;
 		if (state->applied_version != 0 &&
-			strcmp(state->kind, DBVC_KIND_REPEATABLE) != 0)
+			!is_kind(state->kind, DBVC_KIND_REPEATABLE))
 			comparison->any_applied = true;
 	}
 	qsort(comparison->states, comparison->state_count, sizeof(DbvcState *),
@@ -187,7 +193,7 @@ is_pending(const Comparison *comparison, const DbvcState *state)
 {
 	return dbvc_state_pending(state) && dbvc_state_here(state) &&
 		   !(comparison->any_applied &&
-			 strcmp(state->kind, DBVC_KIND_BASELINE) == 0);
+			 is_kind(state->kind, DBVC_KIND_BASELINE));
 }
 
 /* The very file that was applied, though what was made of it differs. */
@@ -262,13 +268,17 @@ record_change(const Comparison *comparison, const DbvcState *state,
 
 /* The content differs from the newest version, or there is none. */
 static Verdict
-judge_new(const Comparison *comparison, const DbvcState *state)
+judge_new(const Comparison *comparison, const DbvcState *state,
+		  const DbvcContent *content)
 {
 	Verdict verdict = {"new", true, true, NULL};
 
+	/* a baseline comes too late where anything is applied */
+	if (comparison->any_applied && is_kind(content->kind, DBVC_KIND_BASELINE))
+		verdict.pending = false;
 	if (state == NULL)
 		return verdict;
-	verdict.pending = dbvc_state_here(state);
+	verdict.pending &= dbvc_state_here(state);
 	if (state->withdrawn)
 		verdict.detail = "was withdrawn";
 	else if (state->applied_version != 0)
@@ -325,13 +335,14 @@ judge(const Comparison *comparison, DbvcContent *content)
 		content->requires = state->requires;
 	dbvc_checksum(content);
 	if (state == NULL)
-		return judge_new(comparison, NULL);
+		return judge_new(comparison, NULL, content);
 	if (state->applied_version != 0 &&
-		strcmp(state->kind, DBVC_KIND_REPEATABLE) != 0)
+		!(is_kind(state->kind, DBVC_KIND_REPEATABLE) &&
+		  is_kind(content->kind, DBVC_KIND_REPEATABLE)))
 		return judge_applied(comparison, state, content);
 	if (state->withdrawn ||
 		memcmp(state->checksum, content->checksum, DBVC_SHA256_LEN) != 0)
-		return judge_new(comparison, state);
+		return judge_new(comparison, state, content);
 	verdict.pending = is_pending(comparison, state);
 	verdict.to_register = content->sort_key != NULL &&
 						  (state->sort_key == NULL ||
