@@ -149,7 +149,7 @@ $holder = job($node, 'holder', { db => $db }, 'BEGIN', 'LOCK TABLE ran IN ACCESS
 wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'holder'});
 $job = pty_start({%through}, 'migrate', $dir);
-ok(pty_until($job, qr/21_wait.*waits for a lock of process $pid\b/), 'a lock that is waited for is shown') or diag($job->{out});
+ok(pty_until($job, qr/21_wait.*waits for a lock of process $pid\b/), 'a lock that is waited for is shown') or diag(pty_shown($job));
 pty_type($job, "\x03");
 is(pty_end($job), 130, '... until Ctrl-C');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});

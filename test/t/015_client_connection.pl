@@ -176,9 +176,9 @@ foreach my $case ([ 'op"en', 0 ], [ 'shut', 3 ])
 	foreach my $ask ('-W', '--json')
 	{
 		$job = pty_start({%none}, 'status', $ask);
-		ok(pty_until($job, qr/Password(?: for user keyholder)?: $/), "a password is asked for ($ask)") or diag($job->{out});
+		ok(pty_until($job, qr/Password(?: for user keyholder)?: $/), "a password is asked for ($ask)") or diag(pty_shown($job));
 		pty_type($job, "$password\n");
-		is(pty_end($job), $status, "... typed: status $status") or diag($job->{out});
+		is(pty_end($job), $status, "... typed: status $status") or diag(pty_shown($job));
 		unlike($job->{out}, qr/\Q$password\E/, '... not shown');
 	}
 }

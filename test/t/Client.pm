@@ -19,7 +19,8 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(client_uses new_db put_files events sound client client_is client_says client_json client_schema
-  client_start client_end client_signal pty_start pty_until pty_type pty_echo pty_end);
+  client_start client_end client_signal pty_start pty_until pty_type pty_echo
+  pty_shown pty_end);
 
 my $node;
 my $db = 'postgres';
@@ -320,6 +321,14 @@ sub pty_echo
 
 	$state->getattr(fileno($job->{pty})) or die "no state of the terminal: $!";
 	return ($state->getlflag & POSIX::ECHO()) != 0;
+}
+
+# The end of what it says, for a message
+sub pty_shown
+{
+	my ($job) = @_;
+
+	return explain(substr($job->{out}, -500));
 }
 
 # pty_end(JOB, [KEEP]): all that it says, and its exit status, or -SIGNAL
