@@ -191,12 +191,13 @@ ask_password(const char *user)
 
 	if (terminal == NULL || tcgetattr(fileno(terminal), &before) != 0)
 		return NULL;
-	fprintf(terminal, "Password%s%s: ", user ? " for user " : "",
-			user ? one_line(user) : "");
-	fflush(terminal);
+	/* silent first: some type ahead */
 	silent = before;
 	silent.c_lflag &= ~ECHO;
 	tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
+	fprintf(terminal, "Password%s%s: ", user ? " for user " : "",
+			user ? one_line(user) : "");
+	fflush(terminal);
 	length = getline(&line, &size, terminal);
 	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
 	fprintf(terminal, "\n");
@@ -338,6 +339,7 @@ connect_server(Session *session)
 		if (password != NULL || interrupt_count() > 0)
 		{
 			PQfinish(session->connection);
+			session->connection = NULL;
 			start(session, password);
 			if (!take_connection(session))
 				return false;
