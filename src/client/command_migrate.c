@@ -222,12 +222,72 @@ show_plan(Report *report, const PGresult *result)
 		report_line(report, "plan %s", report->plan_hash);
 }
 
+/* The row of a migration, a new one if there is none. */
+static Row *
+row_of(Report *report, const char *id)
+{
+	for (int i = 0; i < report->rows.count; i++)
+	{
+		Row *row = report->rows.items[i];
+
+		if (strcmp(row->id, id) == 0)
+			return row;
+	}
+	return report_row(report, id);
+}
+
+static const Verdict *
+find_verdict(const Comparison *comparison, const char *id)
+{
+	for (int i = 0; i < comparison->verdicts.count; i++)
+	{
+		const Verdict *verdict = comparison->verdicts.items[i];
+
+		if (strcmp(verdict->id, id) == 0)
+			return verdict;
+	}
+	return NULL;
+}
+
+/*
+ * What would run must be what was compared: a migration that somebody else has
+ * registered, or registered anew meanwhile, is not of this directory.
+ */
+static bool
+plan_is_ours(Report *report, const Comparison *comparison,
+			 const PGresult *plan)
+{
+	bool ours = true;
+
+	for (int i = 0; i < PQntuples(plan); i++)
+	{
+		const char *id = value_at(plan, i, 0);
+		const Verdict *verdict = find_verdict(comparison, id);
+
+		if (verdict != NULL && verdict->checksum != NULL &&
+			strcmp(verdict->checksum, value_at(plan, i, 5)) == 0)
+			continue;
+		ours = false;
+		row_of(report, copy_at(plan, i, 0))->status = "pending";
+		if (!report->options->json)
+			report_warn(report, "%s %s: would run, but is not what %s holds",
+						paint_warn(report, PAINT_BAD, "pending"), id,
+						one_line(report->options->directory));
+	}
+	if (!ours && !report->options->json)
+		report_warn(report, "HINT:  It was registered by somebody else: apply "
+							"it with CALL dbvc.migrate(), or\n"
+							"       dbvc withdraw ID --reason=TEXT");
+	return ours;
+}
+
 ExitStatus
 command_plan(Report *report, Options *options)
 {
 	Session session = {0};
 	Comparison comparison = {0};
 	PGresult *result;
+	bool ours;
 
 	session_start(&session, report);
 	if (!directory_open(report, options, 0))
@@ -246,9 +306,10 @@ command_plan(Report *report, Options *options)
 		!session_execute(&session, "ROLLBACK"))
 		return session_failed(&session);
 	show_plan(report, result);
+	ours = plan_is_ours(report, &comparison, result);
 	PQclear(result);
 	session_close(&session);
-	return STATUS_FINE;
+	return ours ? STATUS_FINE : STATUS_NO;
 }
 
 /* ------------------------------------------------------------------- running */
@@ -322,51 +383,6 @@ run_and_tell(Session *session, const RunRequest *request)
 		return session_failed(session);
 	session_close(session);
 	return session->cancelled ? STATUS_CANCELLED : STATUS_FINE;
-}
-
-static const Verdict *
-find_verdict(const Comparison *comparison, const char *id)
-{
-	for (int i = 0; i < comparison->verdicts.count; i++)
-	{
-		const Verdict *verdict = comparison->verdicts.items[i];
-
-		if (strcmp(verdict->id, id) == 0)
-			return verdict;
-	}
-	return NULL;
-}
-
-/*
- * What would run must be what was compared: a migration that somebody else has
- * registered, or registered anew meanwhile, is not of this directory.
- */
-static bool
-plan_is_ours(Report *report, const Comparison *comparison,
-			 const PGresult *plan)
-{
-	bool ours = true;
-
-	for (int i = 0; i < PQntuples(plan); i++)
-	{
-		const char *id = value_at(plan, i, 0);
-		const Verdict *verdict = find_verdict(comparison, id);
-
-		if (verdict != NULL && verdict->checksum != NULL &&
-			strcmp(verdict->checksum, value_at(plan, i, 5)) == 0)
-			continue;
-		ours = false;
-		report_row(report, copy_at(plan, i, 0))->status = "pending";
-		if (!report->options->json)
-			report_warn(report, "%s %s: would run, but is not what %s holds",
-						paint_warn(report, PAINT_BAD, "pending"), id,
-						one_line(report->options->directory));
-	}
-	if (!ours && !report->options->json)
-		report_warn(report, "HINT:  It was registered by somebody else: apply "
-							"it with CALL dbvc.migrate(), or\n"
-							"       dbvc withdraw ID --reason=TEXT");
-	return ours;
 }
 
 static const char call_migrate[] =

@@ -41,35 +41,50 @@ field_copy(const PGresult *result, int field)
 	return text ? memory_copy(text, strlen(text)) : NULL;
 }
 
-/* Line and column stand in the context that the extension adds:
- * migration "ID", up script, statement 3, line 5, column 1: ... */
+/*
+ * Line and column stand in the context that the extension adds:
+ * migration "ID", up script, statement 3, line 5, column 1: ...
+ * It is the outermost that is ours; what stands before it may quote a script.
+ */
+static const char *
+own_context(const char *context)
+{
+	const char *found = NULL;
+
+	for (const char *line = context; line != NULL;
+		 line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+	{
+		if (strncmp(line, "migration \"", strlen("migration \"")) == 0)
+			found = line;
+	}
+	return found;
+}
+
 static void
 read_context(ServerError *error)
 {
-	const char *at = error->context;
+	const char *id = own_context(error->context);
+	const char *quote;
+	const char *rest;
 	char script[8];
 	int length = 0;
 
-	while (at != NULL && (at = strstr(at, "migration \"")) != NULL)
-	{
-		const char *id = at + strlen("migration \"");
-		const char *quote = strchr(id, '"');
-		const char *rest;
-
-		at = id;
-		if (quote == NULL ||
-			sscanf(quote, "\", %7[a-z] script%n", script, &length) != 1)
-			continue;
-		rest = quote + length;
-		if (strncmp(rest, ", statement ", 12) == 0)
-			rest = strstr(rest, ", line ");
-		if (rest != NULL)
-			sscanf(rest, ", line %d, column %d", &error->script_line,
-				   &error->script_column);
-		error->migration = memory_copy(id, quote - id);
-		error->script = memory_copy(script, strlen(script));
+	if (id == NULL)
 		return;
-	}
+	id += strlen("migration \"");
+	quote = strchr(id, '"');
+	if (quote == NULL ||
+		sscanf(quote, "\", %7[a-z] script%n", script, &length) != 1 ||
+		length == 0)
+		return;
+	rest = quote + length;
+	if (strncmp(rest, ", statement ", 12) == 0)
+		rest = strstr(rest, ", line ");
+	if (rest != NULL)
+		sscanf(rest, ", line %d, column %d", &error->script_line,
+			   &error->script_column);
+	error->migration = memory_copy(id, quote - id);
+	error->script = memory_copy(script, strlen(script));
 }
 
 /* The server's word for an error, or libpq's. */
@@ -522,11 +537,12 @@ send_query(Session *session, const char *sql, const Arguments *arguments)
 	return sent;
 }
 
-/* The last result that matters; the others are dropped. */
+/* The last result, or the first error: what libpq says after that is only that
+ * the connection is gone. */
 static PGresult *
 collect_result(Session *session)
 {
-	PGresult *last = NULL;
+	PGresult *kept = NULL;
 
 	for (;;)
 	{
@@ -539,9 +555,14 @@ collect_result(Session *session)
 		}
 		result = PQgetResult(session->connection);
 		if (result == NULL)
-			return last;
-		PQclear(last);
-		last = result;
+			return kept;
+		if (kept != NULL && PQresultStatus(kept) == PGRES_FATAL_ERROR)
+			PQclear(result);
+		else
+		{
+			PQclear(kept);
+			kept = result;
+		}
 	}
 }
 

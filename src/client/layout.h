@@ -161,6 +161,9 @@ extern char *new_title(Directory *directory, const Options *options);
 /* Write a new file; false and a problem.  What is there stays as it is. */
 extern bool new_file(Directory *directory, PointerList *created,
 					 const char *name, const char *text);
+/* A problem if the number of a new migration would be larger than that. */
+extern bool new_fits(Directory *directory, const char *stem,
+					 const char *largest);
 /* A problem if a new migration with this key would not run last. */
 extern bool new_is_last(Directory *directory, const char *stem,
 						const char *sort_key);

@@ -282,7 +282,8 @@ goose_create(Directory *directory, const Options *options,
 	stem =
 		format("%s_%s",
 			   version_after(newest != NULL ? newest->id : NULL, NULL), title);
-	return new_is_last(directory, stem, number_from_name(stem)) &&
+	return new_fits(directory, stem, LARGEST_INT64) &&
+		   new_is_last(directory, stem, number_from_name(stem)) &&
 		   new_file(directory, created, format("%s.sql", stem),
 					"-- +goose Up\n\n\n-- +goose Down\n\n");
 }

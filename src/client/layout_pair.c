@@ -30,8 +30,10 @@ golang_claims(Directory *directory, SourceFile *file)
 {
 	const char *suffix = golang_suffix(file->name);
 
-	(void) directory;
-	return suffix != NULL && strcmp(suffix, ".up.sql") == 0;
+	/* 1_x.up.sql with markers in it is one of dbmate or goose */
+	return suffix != NULL && strcmp(suffix, ".up.sql") == 0 &&
+		   !layout_dbmate.claims(directory, file) &&
+		   !layout_goose.claims(directory, file);
 }
 
 static void
@@ -79,7 +81,8 @@ golang_create(Directory *directory, const Options *options,
 	stem =
 		format("%s_%s",
 			   version_after(newest != NULL ? newest->id : NULL, NULL), title);
-	return new_is_last(directory, stem, number_from_name(stem)) &&
+	return new_fits(directory, stem, LARGEST_UINT64) &&
+		   new_is_last(directory, stem, number_from_name(stem)) &&
 		   new_file(directory, created, format("%s.up.sql", stem),
 					format("-- %s\n\n", title)) &&
 		   new_file(directory, created, format("%s.down.sql", stem),

@@ -88,7 +88,7 @@ static const char monitor_query[] =
 	"a.datid "
 	"AND a.datname" EQ "pg_catalog.current_database() "
 	"AND l.classid" EQ "'pg_catalog.pg_extension'::pg_catalog.regclass "
-	"ORDER BY l.granted DESC LIMIT 2";
+	"ORDER BY l.granted DESC LIMIT 20";
 
 static const char *
 blocker_text(const PGresult *result, int row)
@@ -111,33 +111,41 @@ index_text(const PGresult *result, int row)
 					 : format("%s", value_at(result, row, 8));
 }
 
+/* What a process with the run lock waits for. */
+static const char *
+describe_holder(const PGresult *result, int row)
+{
+	const char *type = value_at(result, row, 2);
+
+	if (type != NULL && strcmp(type, "Lock") == 0 &&
+		value_at(result, row, 5) != NULL)
+		return format("waits for a lock of process %s",
+					  blocker_text(result, row));
+	if (value_at(result, row, 8) != NULL)
+		return index_text(result, row);
+	if (type != NULL && strcmp(type, "Client") != 0)
+		return format("%s: %s", type, value_at(result, row, 3));
+	return "";
+}
+
 static const char *
 describe(const Session *session, const PGresult *result)
 {
 	int own = PQbackendPID(session->connection);
+	const char *text = "";
 
 	for (int row = 0; row < PQntuples(result); row++)
 	{
-		const char *type = value_at(result, row, 2);
+		bool granted = *value_at(result, row, 0) == 't';
 
 		/* behind a pooler the process id is the pooler's: take the holder */
-		if (*value_at(result, row, 0) == 'f')
-		{
-			if (atoi(value_at(result, row, 1)) == own)
-				return format("waits for another run, process %s",
-							  blocker_text(result, row));
-			continue;
-		}
-		if (type != NULL && strcmp(type, "Lock") == 0 &&
-			value_at(result, row, 5) != NULL)
-			return format("waits for a lock of process %s",
+		if (granted)
+			text = describe_holder(result, row);
+		else if (atoi(value_at(result, row, 1)) == own)
+			return format("waits for another run, process %s",
 						  blocker_text(result, row));
-		if (value_at(result, row, 8) != NULL)
-			return index_text(result, row);
-		if (type != NULL && strcmp(type, "Client") != 0)
-			return format("%s: %s", type, value_at(result, row, 3));
 	}
-	return "";
+	return text;
 }
 
 static bool

@@ -78,6 +78,16 @@ version_after(const char *newest, const char *first)
 }
 
 bool
+new_fits(Directory *directory, const char *stem, const char *largest)
+{
+	if (natural_compare(number_from_name(stem), largest) <= 0)
+		return true;
+	problem_add(directory, NULL, 0, 0, NULL, NULL,
+				"there is no number after %s in this layout", largest);
+	return false;
+}
+
+bool
 new_is_last(Directory *directory, const char *stem, const char *sort_key)
 {
 	const Migration *newest = newest_migration(directory);
@@ -105,6 +115,9 @@ new_title(Directory *directory, const Options *options)
 		error = "is too long";
 	else if (utf8_valid(title, length) < length)
 		error = "is not valid UTF-8";
+	else if (name_ends(title, ".up") || name_ends(title, ".down") ||
+			 name_ends(title, ".verify"))
+		error = "ends in what tells scripts apart";
 	for (char *at = title; *at != '\0'; at++)
 	{
 		if (*at == '/' || *at == '\\')

@@ -80,16 +80,22 @@ on_progress(Session *session, const char *message, const char *detail)
 	sscanf(end, "\": %31[0-9]", statements);
 	row = report_row(session->report, memory_copy(id + 1, end - id - 1));
 	row->status = run->request->done_status;
-	row->milliseconds = now - run->started;
+	/* of a dry run the server tells at the end */
+	if (!session->report->options->dry_run)
+		row->milliseconds = now - run->started;
 	row->statements = strtol(statements, NULL, 10);
 	if (detail != NULL)
 		row->detail = memory_copy(detail, strlen(detail));
 	clear_live_line(run);
-	report_line(
-		session->report, "%s %s %s  %s  %s", counter_text(run, ++run->done),
-		paint(session->report, PAINT_GOOD, row->status), one_line(row->id),
-		paint(session->report, PAINT_FAINT, duration_text(row->milliseconds)),
-		row->detail ? harmless(row->detail) : "");
+	report_line(session->report, "%s %s %s  %s  %s",
+				counter_text(run, ++run->done),
+				paint(session->report, PAINT_GOOD, row->status),
+				one_line(row->id),
+				row->milliseconds < 0
+					? ""
+					: paint(session->report, PAINT_FAINT,
+							duration_text(row->milliseconds)),
+				row->detail ? harmless(row->detail) : "");
 	run->started = now;
 	monitor_forget();
 }

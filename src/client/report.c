@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* wcwidth() */
 #include "client.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -331,6 +332,15 @@ usage_answer(Report *report, const char *message)
 	return STATUS_USAGE;
 }
 
+/* Whoever read our output has gone: there is nobody to be answered. */
+static bool
+reader_is_gone(void)
+{
+	struct pollfd descriptor = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&descriptor, 1, 0) > 0 && (descriptor.revents & POLLERR) != 0;
+}
+
 ExitStatus
 report_end(Report *report, ExitStatus status)
 {
@@ -344,7 +354,7 @@ report_end(Report *report, ExitStatus status)
 		puts(out->data);
 		destroyPQExpBuffer(out);
 	}
-	if (fflush(stdout) != 0 || ferror(stdout))
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !reader_is_gone())
 	{
 		fprintf(stderr, "dbvc: the answer could not be written\n");
 		if (status == STATUS_FINE)

@@ -333,6 +333,9 @@ resolve_id(const Directory *directory, const char *name)
 static char *
 line_of(const char *text, int number)
 {
+	/* a byte order mark is no character of the first line */
+	if (strncmp(text, "\xEF\xBB\xBF", 3) == 0)
+		text += 3;
 	while (--number > 0 && (text = strchr(text, '\n')) != NULL)
 		text++;
 	return text != NULL ? memory_copy(text, strcspn(text, "\r\n")) : NULL;
@@ -362,15 +365,19 @@ is_unchanged(Session *session, const Directory *directory,
 
 	if (strcmp(error->script, "up") == 0)
 		return true; /* it was registered a moment ago */
+	report->error = NULL;
 	if (compare_directory(session, directory, &comparison))
 	{
+		/* what is the same is not in the answer */
+		result = true;
 		for (int i = 0; i < comparison.verdicts.count; i++)
 		{
 			const Verdict *verdict = comparison.verdicts.items[i];
 
-			if (strcmp(verdict->id, error->migration) == 0)
-				result = strcmp(verdict->verdict, "same") == 0 ||
-						 strcmp(verdict->verdict, "accepted") == 0;
+			if (strcmp(verdict->id, error->migration) == 0 &&
+				strcmp(verdict->verdict, "same") != 0 &&
+				strcmp(verdict->verdict, "accepted") != 0)
+				result = false;
 		}
 	}
 	report->error = (ServerError *) error;
