@@ -62,8 +62,8 @@ static const OptionSpec specs[] = {
 	 "go on though Flyway callbacks do not run", DIRECTORY_COMMANDS},
 	{"json", 'j', OPTION_FLAG, FIELD(json), NULL,
 	 "answer with one JSON document", NULL},
-	{"quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL, "say only what is wrong",
-	 NULL},
+	{"quiet", 'q', OPTION_FLAG, FIELD(quiet), NULL,
+	 "print no results, only errors and what hinders", NULL},
 	{"dbname", 'd', OPTION_TEXT, FIELD(dbname), "NAME",
 	 "database, connection string or URI", NULL},
 	{"host", 'h', OPTION_TEXT, FIELD(host), "HOST",
@@ -161,6 +161,8 @@ show_help(FILE *out, const Command *only)
 	}
 	fprintf(out, "\nConnection and output:\n");
 	show_specs(out, NULL, true);
+	fprintf(out, "\nWhat is not given comes from the environment, as in psql: "
+				 "PGHOST, PGDATABASE ...\n");
 	fprintf(out, "\nExit status: 0 fine; 1 the answer is no (pending, "
 				 "changed, missing, failed);\n2 usage, or a directory that "
 				 "cannot be used; 3 server or connection; 130 Ctrl-C.\n");
