@@ -204,6 +204,20 @@ is(rows(client_json(0, '... and what comes after it is left', 'plan', $dir)), '1
 client_says(0, qr/3 migrations applied/, '... and to do', 'migrate', $dir);
 client_is(0, '... and all is well', 'check', $dir);
 
+# ---- verify scripts ----
+
+$db = new_db();
+put_files("$tmp/sizes", '1_size.up.sql' => "CREATE TABLE size (name text);\nINSERT INTO size VALUES ('S'), ('L');\n",
+	'verify/1_size.sql' => "SELECT count(*) = 2 FROM size;\n");
+client_is(0, 'with a verify script', 'migrate', "$tmp/sizes");
+client_is(0, '... which holds', 'verify');
+sql(q{DELETE FROM size WHERE name = 'S'});
+client_says(1, qr/^FAILED +1_size +verify script.*\n\d+ checks, 1 failed$/m, '... and does not any more', 'verify');
+is(join(' ', map { $_->{ok} ? () : "$_->{id} $_->{check}" } @{ client_json(1, 'verify', 'verify', '1_size')->{migrations} }), '1_size verify script', '... which one');
+client_is(0, 'that is no change of the directory', 'check', "$tmp/sizes");
+put_files("$tmp/sizes", 'verify/1_size.sql' => "SELECT true;\n");
+client_says(1, qr/^changed /, '... but an edited verify script is', 'check', "$tmp/sizes");
+
 # ---- placeholders ----
 
 $db = new_db();

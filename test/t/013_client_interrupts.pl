@@ -195,26 +195,28 @@ is(events(), 'registered V1__a, completed V1__a', '... but not for what comes af
 client_is(0, '... which the next run does', 'migrate', '--set=what=2', $dir);
 each_once(2, 'Ctrl-C that comes too late');
 
-# ---- kill -9 ----
+# ---- kill -9, and a terminal that is closed ----
 
 my $number = 6;
-foreach my $at (1, 4)
+foreach my $case ([ 'KILL', 1 ], [ 'KILL', 4 ], [ 'HUP', 3 ])
 {
+	my ($signal, $at) = @$case;
+
 	$db = new_db('CREATE TABLE ran (what text)');
 	files(map { ("${_}_m.up.sql" => "INSERT INTO ran VALUES ('$_');" . ($_ == $at ? ' SELECT pg_advisory_xact_lock(42);' : '')) } (1 .. $number));
 	hold('SELECT pg_advisory_xact_lock(42)');
 	$job = client_start('migrate', $dir);
 	wait_blocked();
-	client_signal($job, 'KILL');
-	is(client_end($job), -9, "kill -9 of the client at migration $at");
+	client_signal($job, $signal);
+	is(client_end($job), $signal eq 'KILL' ? -9 : -1, "SIG$signal at migration $at");
 	is(sql(q{SELECT count(*) FROM dbvc.migration_status WHERE status = 'applied'}), $at - 1, '... those before it are applied');
 	# the next one does not wait until the server has noticed
 	$job = client_start({ name => 'next' }, 'migrate', $dir);
 	wait_blocked('next');
 	let_go();
 	is(client_end($job), 0, '... the next run completes') or diag($job->{err});
-	nothing_left('kill -9');
-	each_once($number, 'kill -9');
+	nothing_left("SIG$signal");
+	each_once($number, "SIG$signal");
 	client_is(0, '... and all is applied', 'check', $dir);
 }
 

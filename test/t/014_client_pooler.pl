@@ -29,6 +29,7 @@ my ($pooler, $db, $dir, $job);
 
 client_uses($node);
 put_files($tmp, 'users.txt' => qq{"postgres" ""\n}, 'pgbouncer.ini' => join("\n", '[databases]', '* = host=' . $node->host . ' port=' . $node->port,
+	'tight = host=' . $node->host . ' port=' . $node->port . ' pool_size=1',
 	'[pgbouncer]', 'listen_addr =', 'listen_port = 6432', "unix_socket_dir = $short", 'auth_type = trust', "auth_file = $tmp/users.txt",
 	"logfile = $tmp/pgbouncer.log", 'pool_mode = transaction', 'default_pool_size = 2', 'server_round_robin = 1', 'max_client_conn = 50',
 	'admin_users = postgres', 'server_lifetime = 36000', ''));
@@ -156,6 +157,24 @@ $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_act
 finish($holder);
 like(statuses(), qr/21_wait failed/, '... which is recorded');
 clean('the live line');
+
+# one session for all: who looks on gets none, and is not waited for
+$node->safe_psql('postgres', 'CREATE DATABASE tight');
+$db = 'tight';
+client_uses($node, $db);
+sql('CREATE EXTENSION dbvc; CREATE TABLE ran (what text)');
+files('1_a.up.sql' => q{INSERT INTO ran VALUES ('1'); SELECT pg_advisory_xact_lock(42)}, '2_b.up.sql' => q{INSERT INTO ran VALUES ('2'); SELECT pg_sleep(600)});
+$holder = job($node, 'holder', { db => $db }, 'BEGIN', 'SELECT pg_advisory_xact_lock(42)', 'SELECT pg_sleep(600)');
+wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
+$job = pty_start({%through}, 'migrate', $dir);
+ok(pty_until($job, qr/1_a +2\.\d s/), 'a pool of one session: the line lives') or diag(pty_shown($job));
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
+finish($holder);
+ok(pty_until($job, qr/applied.* 1_a .*\[ ?2\/2\] 2_b +2\.\d s/s), '... and goes on') or diag(pty_shown($job));
+pty_type($job, "\x03");
+is(pty_end($job), 130, '... until Ctrl-C') or diag(pty_shown($job));
+is(statuses(), '1_a applied, 2_b failed', '... which is recorded');
+clean('a pool of one session');
 
 $node->stop;
 done_testing();

@@ -46,7 +46,7 @@ foreach my $case (
 	[ [ 'rollback', '--steps=-1' ], 'steps forward' ], [ [ 'rollback', '--steps=99999999999' ], 'very many steps' ], [ [ 'rollback', '--steps=1x' ], 'steps and a half' ],
 	[ [ 'rollback', '--steps=1', '--target=1_a' ], 'steps and a target' ], [ [ 'check', '--set', '=x', $dir ], 'a placeholder without a name' ],
 	[ [ 'check', '--layout=frob', $dir ], 'an unknown layout' ], [ [ 'completion', 'fish' ], 'an unknown shell' ], [ [ 'help', 'frob' ], 'help for nothing' ],
-	[ [ 'accept', $dir, '1_a' ], 'no reason' ], [ ['withdraw'], 'nothing to withdraw' ], [ ['new'], 'a new what' ])
+	[ [ 'accept', $dir, '1_a' ], 'no reason' ], [ [ 'migrate', '' ], 'a directory without a name' ], [ ['withdraw'], 'nothing to withdraw' ], [ ['new'], 'a new what' ])
 {
 	my ($args, $name) = @$case;
 
@@ -54,13 +54,13 @@ foreach my $case (
 	ok($job->{err} ne '' && $job->{out} eq '', '... goes to stderr');
 }
 is(events(), '', 'none of these did anything');
-is(client_json(2, 'no reason', 'accept', $dir, '1_a')->{error}{message} =~ /--reason/, 1, '... in the document');
+like(client_json(2, 'an unknown migration', 'accept', $dir, '99', '--reason=x')->{error}{message}, qr/99/, 'what the command finds out is in the document');
 
 # ---- 2: directories ----
 
 put_files($tmp, 'file' => 'x');
 mkdir "$tmp/closed", 0;
-foreach my $case ([ "$tmp/nowhere", 'that is not there' ], [ "$tmp/file", 'that is a file' ], [ "$tmp/closed", 'that cannot be read' ], [ '', 'without a name' ])
+foreach my $case ([ "$tmp/nowhere", 'that is not there' ], [ "$tmp/file", 'that is a file' ], [ "$tmp/closed", 'that cannot be read' ])
 {
 	my ($path, $name) = @$case;
 	my $answer = client_json(2, "a directory $name", 'migrate', $path);
@@ -182,12 +182,15 @@ foreach my $case ([ 'op"en', 0 ], [ 'shut', 3 ])
 		unlike($job->{out}, qr/\Q$password\E/, '... not shown');
 	}
 }
-$job = pty_start({%none}, 'status');
-ok(pty_until($job, qr/Password/), 'a password is asked for');
-ok(!pty_echo($job), '... without echo');
-pty_type($job, "\x03");
-like(pty_end($job, 1), qr/^(130|-2)$/, '... Ctrl-C ends it');
-ok(pty_echo($job), '... and gives the echo back');
+foreach my $round (1 .. 6)
+{
+	$job = pty_start({%none}, 'status', $round % 2 ? '-W' : ());
+	ok(pty_until($job, qr/Password/), "a password is asked for, round $round");
+	ok(!pty_echo($job), '... without echo');
+	pty_type($job, "\x03");
+	like(pty_end($job, 1), qr/^(130|-2)$/, '... Ctrl-C ends it');
+	ok(pty_echo($job), '... and gives the echo back');
+}
 
 # ---- rights, as docs/security.md gives them ----
 
@@ -200,12 +203,20 @@ foreach my $role ('author', 'operator', 'reader')
 	ok(defined $recipe, "docs/security.md has a recipe for the $role");
 	sql("$recipe; CREATE ROLE $role LOGIN IN ROLE dbvc_$role; ALTER ROLE $role SET search_path = app");
 }
+my ($program) = grep { /^CREATE ROLE ada LOGIN/m } @blocks;
+ok(defined $program, '... and one for the program');
+sql(join("\n", ($program // '') =~ /^GRANT .*?;/gms));
 sql('CREATE ROLE deploy LOGIN IN ROLE dbvc_author, dbvc_operator; CREATE ROLE nobody LOGIN; ALTER ROLE deploy SET search_path = app');
 foreach my $command ([ 'check', $dir ], [ 'migrate', $dir ], [ 'plan', $dir ], ['status'], ['rollback'], ['verify'])
 {
 	client_says(3, qr/permission denied for schema dbvc.*42501/, "nobody may: $command->[0]", { user => 'nobody' }, @$command);
 }
 is(client_json(3, 'no permission', { user => 'nobody' }, 'migrate', $dir)->{error}{sqlstate}, '42501', '... in the document');
+client_is(0, 'the author: registers', { user => 'author' }, 'register', $dir);
+client_is(0, '... plans', { user => 'author' }, 'plan', $dir);
+client_says(3, qr/permission denied for procedure migrate/, '... does not migrate', { user => 'author' }, 'migrate', $dir);
+client_is(0, 'the operator: migrates what others registered', { user => 'operator' }, 'migrate', $dir);
+client_is(0, '... rolls back', { user => 'operator' }, 'rollback', $dir);
 client_is(1, 'author and operator: check', { user => 'deploy' }, 'check', $dir);
 client_is(0, '... plan', { user => 'deploy' }, 'plan', $dir);
 client_is(0, '... migrate', { user => 'deploy' }, 'migrate', $dir);
@@ -213,13 +224,15 @@ client_is(0, '... status', { user => 'deploy' }, 'status');
 client_is(0, '... verify', { user => 'deploy' }, 'verify');
 client_is(0, '... a dry run', { user => 'deploy' }, 'rollback', '--dry-run');
 client_is(0, '... rollback', { user => 'deploy' }, 'rollback', $dir);
-client_is(0, 'the operator: migrates what is registered', { user => 'operator' }, 'migrate', $dir);
+client_is(0, 'the operator: migrates again', { user => 'operator' }, 'migrate', $dir);
 client_is(0, '... checks', { user => 'operator' }, 'check', $dir);
-is(sql(q{SELECT string_agg(role, ' ' ORDER BY event_id) FROM dbvc.migration_run}), 'deploy deploy operator', '... as themselves');
+is(sql(q{SELECT string_agg(role, ' ' ORDER BY event_id) FROM dbvc.migration_run}), 'operator operator deploy deploy operator', '... as themselves');
 put_files($dir, '2_b.up.sql' => 'CREATE TABLE b (id int);');
 client_says(3, qr/permission denied for function migration_register/, '... does not register', { user => 'operator' }, 'migrate', $dir);
 client_is(0, 'a reader reads the status', { user => 'reader' }, 'status');
-client_is(1, '... and checks', { user => 'reader' }, 'check', $dir);
+client_says(3, qr/permission denied for function migration_compare/, '... does not check', { user => 'reader' }, 'check', $dir);
+sql('GRANT EXECUTE ON FUNCTION dbvc.migration_compare TO dbvc_reader');
+client_is(1, '... unless he may compare', { user => 'reader' }, 'check', $dir);
 client_says(3, qr/permission denied/, '... and that is all', { user => 'reader' }, 'migrate', $dir);
 client_says(3, qr/permission denied/, '... accepting is for others', { user => 'deploy' }, 'accept', $dir, '1_a', '--reason=x');
 put_files($dir, '2_b.up.sql' => "SELECT 1;\nCREATE ROLE evil;\n");
