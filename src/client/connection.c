@@ -134,6 +134,8 @@ session_status(const Session *session)
 	/* a file that this database cannot hold */
 	if (error->file != NULL && error->migration == NULL)
 		return STATUS_USAGE;
+	if (PQstatus(session->connection) != CONNECTION_OK)
+		return STATUS_SERVER;
 	/* a script that failed, and what dbvc refuses, are answers */
 	if (error->migration != NULL || strncmp(error->sqlstate, "VC", 2) == 0)
 		return STATUS_NO;
