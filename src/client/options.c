@@ -342,6 +342,35 @@ put_words(const char *command)
 	}
 }
 
+static void
+put_commands(const char *separator)
+{
+	for (const Command *command = commands; command->name; command++)
+		printf("%s%s", command == commands ? "" : separator, command->name);
+}
+
+/* What follows -l, --layout or --layout= is a layout; bash makes three words
+ * of the last one. */
+static const char completion_end[] =
+	"  esac\n"
+	"  local before=${COMP_WORDS[COMP_CWORD-1]}\n"
+	"  if [ \"$word\" = = ]; then word=; before==; fi\n"
+	"  [ \"$before\" != = ] || before=${COMP_WORDS[COMP_CWORD-2]}\n"
+	"  [ \"${COMP_WORDS[COMP_CWORD]}\" != = ] || "
+	"before=${COMP_WORDS[COMP_CWORD-1]}\n"
+	"  case $before in -l | --layout) words='flyway golang-migrate diesel "
+	"dbmate goose plain' ;; esac\n"
+	"  COMPREPLY=()\n"
+	"  while read -r i; do COMPREPLY+=(\"$i\"); done "
+	"< <(compgen -W \"$words\" -- \"$word\")\n"
+	"  if [ -n \"$command\" ] && [[ $word != -* ]]; then\n"
+	"    while read -r i; do COMPREPLY+=(\"$i\"); done "
+	"< <(compgen -d -- \"$word\")\n"
+	"  fi\n"
+	"  [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace\n"
+	"}\n"
+	"complete -F _dbvc dbvc\n";
+
 ExitStatus
 command_completion(Report *report, Options *options)
 {
@@ -354,35 +383,20 @@ command_completion(Report *report, Options *options)
 		   "  local word=${COMP_WORDS[COMP_CWORD]} command= words= i\n"
 		   "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
 		   "    case ${COMP_WORDS[i]} in\n      ");
-	for (const Command *command = commands; command->name; command++)
-		printf("%s%s", command == commands ? "" : " | ", command->name);
+	put_commands(" | ");
 	printf(") command=${COMP_WORDS[i]}; break ;;\n    esac\n  done\n"
-		   "  case $command in\n    '') words=\"");
-	for (const Command *command = commands; command->name; command++)
-		printf("%s%s", command == commands ? "" : " ", command->name);
+		   "  case $command in\n    '' | help) words=\"");
+	put_commands(" ");
 	put_words("");
 	printf("\" ;;\n");
 	for (const Command *command = commands; command->name; command++)
 	{
+		if (strcmp(command->name, "help") == 0)
+			continue;
 		printf("    %s) words=\"", command->name);
 		put_words(command->name);
 		printf("\" ;;\n");
 	}
-	printf("  esac\n"
-		   "  case ${COMP_WORDS[COMP_CWORD-1]}$word in\n"
-		   "    --layout=* | --layout* | -l*) words='flyway golang-migrate "
-		   "diesel dbmate goose plain'; word=${word#=} ;;\n"
-		   "    helpX) ;;\n"
-		   "  esac\n"
-		   "  COMPREPLY=()\n"
-		   "  while read -r i; do COMPREPLY+=(\"$i\"); done "
-		   "< <(compgen -W \"$words\" -- \"$word\")\n"
-		   "  if [ -n \"$command\" ] && [[ $word != -* ]]; then\n"
-		   "    while read -r i; do COMPREPLY+=(\"$i\"); done "
-		   "< <(compgen -d -- \"$word\")\n"
-		   "  fi\n"
-		   "  [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace\n"
-		   "}\n"
-		   "complete -F _dbvc dbvc\n");
+	fputs(completion_end, stdout);
 	return STATUS_FINE;
 }
