@@ -72,7 +72,7 @@ rm -f "\$1/etc/resolv.conf"
 HOOK
   rm -rf "$chroot.new"
   mmdebstrap --mode=root --variant=essential \
-    --include="postgresql-$major libpq-dev libssl-dev gcc libc6-dev make libipc-run-perl $extra" \
+    --include="postgresql-$major libpq-dev libssl-dev gcc libc6-dev make libipc-run-perl pgbouncer $extra" \
     --aptopt='APT::Install-Recommends "false"' \
     --aptopt="Acquire::Check-Valid-Until \"$valid\"" \
     --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -110,6 +110,9 @@ mkdir "$work"/{up,wk,root}
 mount -t overlay overlay -o "lowerdir=$chroot,upperdir=$work/up,workdir=$work/wk" "$work/root"
 r=$work/root
 mount -t proc proc "$r/proc"
+mkdir -p "$r/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$r/dev/pts"
+ln -sf pts/ptmx "$r/dev/ptmx"
 mount -t tmpfs -o mode=1777 tmpfs "$r/dev/shm"
 ip link set lo up 2>/dev/null || true
 mkdir -p "$r/dbvc"

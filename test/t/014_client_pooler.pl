@@ -145,36 +145,40 @@ sound('two at once');
 
 # ---- the live line ----
 
-files(map({ ("${_}_m.up.sql" => "INSERT INTO ran VALUES ('$_');") } (1 .. 20)), '21_wait.up.sql' => 'LOCK TABLE ran IN ACCESS EXCLUSIVE MODE');
-$holder = job($node, 'holder', { db => $db }, 'BEGIN', 'LOCK TABLE ran IN ACCESS EXCLUSIVE MODE', 'SELECT pg_sleep(600)');
-wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
-my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'holder'});
-$job = pty_start({%through}, 'migrate', $dir);
-ok(pty_until($job, qr/21_wait.*waits for a lock of process $pid\b/), 'a lock that is waited for is shown') or diag(pty_shown($job));
-pty_type($job, "\x03");
-is(pty_end($job), 130, '... until Ctrl-C');
-$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
-finish($holder);
-like(statuses(), qr/21_wait failed/, '... which is recorded');
-clean('the live line');
+SKIP: {
+	skip('no pseudo-terminals', 1) unless pty_works();
 
-# one session for all: who looks on gets none, and is not waited for
-$node->safe_psql('postgres', 'CREATE DATABASE tight');
-$db = 'tight';
-client_uses($node, $db);
-sql('CREATE EXTENSION dbvc; CREATE TABLE ran (what text)');
-files('1_a.up.sql' => q{INSERT INTO ran VALUES ('1'); SELECT pg_advisory_xact_lock(42)}, '2_b.up.sql' => q{INSERT INTO ran VALUES ('2'); SELECT pg_sleep(600)});
-$holder = job($node, 'holder', { db => $db }, 'BEGIN', 'SELECT pg_advisory_xact_lock(42)', 'SELECT pg_sleep(600)');
-wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
-$job = pty_start({%through}, 'migrate', $dir);
-ok(pty_until($job, qr/1_a +2\.\d s/), 'a pool of one session: the line lives') or diag(pty_shown($job));
-$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
-finish($holder);
-ok(pty_until($job, qr/applied.* 1_a .*\[ ?2\/2\] 2_b +2\.\d s/s), '... and goes on') or diag(pty_shown($job));
-pty_type($job, "\x03");
-is(pty_end($job), 130, '... until Ctrl-C') or diag(pty_shown($job));
-is(statuses(), '1_a applied, 2_b failed', '... which is recorded');
-clean('a pool of one session');
+	files(map({ ("${_}_m.up.sql" => "INSERT INTO ran VALUES ('$_');") } (1 .. 20)), '21_wait.up.sql' => 'LOCK TABLE ran IN ACCESS EXCLUSIVE MODE');
+	$holder = job($node, 'holder', { db => $db }, 'BEGIN', 'LOCK TABLE ran IN ACCESS EXCLUSIVE MODE', 'SELECT pg_sleep(600)');
+	wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
+	my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'holder'});
+	$job = pty_start({%through}, 'migrate', $dir);
+	ok(pty_until($job, qr/21_wait.*waits for a lock of process $pid\b/), 'a lock that is waited for is shown') or diag(pty_shown($job));
+	pty_type($job, "\x03");
+	is(pty_end($job), 130, '... until Ctrl-C');
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
+	finish($holder);
+	like(statuses(), qr/21_wait failed/, '... which is recorded');
+	clean('the live line');
+
+	# one session for all: who looks on gets none, and is not waited for
+	$node->safe_psql('postgres', 'CREATE DATABASE tight');
+	$db = 'tight';
+	client_uses($node, $db);
+	sql('CREATE EXTENSION dbvc; CREATE TABLE ran (what text)');
+	files('1_a.up.sql' => q{INSERT INTO ran VALUES ('1'); SELECT pg_advisory_xact_lock(42)}, '2_b.up.sql' => q{INSERT INTO ran VALUES ('2'); SELECT pg_sleep(600)});
+	$holder = job($node, 'holder', { db => $db }, 'BEGIN', 'SELECT pg_advisory_xact_lock(42)', 'SELECT pg_sleep(600)');
+	wait_for($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'holder' AND wait_event = 'PgSleep'});
+	$job = pty_start({%through}, 'migrate', $dir);
+	ok(pty_until($job, qr/1_a +2\.\d s/), 'a pool of one session: the line lives') or diag(pty_shown($job));
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
+	finish($holder);
+	ok(pty_until($job, qr/applied.* 1_a .*\[ ?2\/2\] 2_b +2\.\d s/s), '... and goes on') or diag(pty_shown($job));
+	pty_type($job, "\x03");
+	is(pty_end($job), 130, '... until Ctrl-C') or diag(pty_shown($job));
+	is(statuses(), '1_a applied, 2_b failed', '... which is recorded');
+	clean('a pool of one session');
+}
 
 $node->stop;
 done_testing();

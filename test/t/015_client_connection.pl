@@ -169,27 +169,31 @@ client_says(3, qr/password authentication failed/, 'a wrong password', { user =>
 client_says(3, qr/no password supplied/, '-w without a password', {%none}, 'check', '-w', $dir);
 is(client_json(3, '-w without a password', {%none}, 'check', '-w', $dir)->{database}, undef, '... in the document');
 client_says(3, qr/no password supplied/, 'no password and no terminal to ask at', { %none, wrap => [ 'setsid', '-w' ] }, 'check', $dir);
-foreach my $case ([ 'op"en', 0 ], [ 'shut', 3 ])
-{
-	my ($password, $status) = @$case;
+SKIP: {
+	skip('no pseudo-terminals', 1) unless pty_works();
 
-	foreach my $ask ('-W', '--json')
+	foreach my $case ([ 'op"en', 0 ], [ 'shut', 3 ])
 	{
-		$job = pty_start({%none}, 'status', $ask);
-		ok(pty_until($job, qr/Password(?: for user keyholder)?: $/), "a password is asked for ($ask)") or diag(pty_shown($job));
-		pty_type($job, "$password\n");
-		is(pty_end($job), $status, "... typed: status $status") or diag(pty_shown($job));
-		unlike($job->{out}, qr/\Q$password\E/, '... not shown');
+		my ($password, $status) = @$case;
+
+		foreach my $ask ('-W', '--json')
+		{
+			$job = pty_start({%none}, 'status', $ask);
+			ok(pty_until($job, qr/Password(?: for user keyholder)?: $/), "a password is asked for ($ask)") or diag(pty_shown($job));
+			pty_type($job, "$password\n");
+			is(pty_end($job), $status, "... typed: status $status") or diag(pty_shown($job));
+			unlike($job->{out}, qr/\Q$password\E/, '... not shown');
+		}
 	}
-}
-foreach my $round (1 .. 6)
-{
-	$job = pty_start({%none}, 'status', $round % 2 ? '-W' : ());
-	ok(pty_until($job, qr/Password/), "a password is asked for, round $round");
-	ok(!pty_echo($job), '... without echo');
-	pty_type($job, "\x03");
-	like(pty_end($job, 1), qr/^(130|-2)$/, '... Ctrl-C ends it');
-	ok(pty_echo($job), '... and gives the echo back');
+	foreach my $round (1 .. 6)
+	{
+		$job = pty_start({%none}, 'status', $round % 2 ? '-W' : ());
+		ok(pty_until($job, qr/Password/), "a password is asked for, round $round");
+		ok(!pty_echo($job), '... without echo');
+		pty_type($job, "\x03");
+		like(pty_end($job, 1), qr/^(130|-2)$/, '... Ctrl-C ends it');
+		ok(pty_echo($job), '... and gives the echo back');
+	}
 }
 
 # ---- rights, as docs/security.md gives them ----

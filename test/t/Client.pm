@@ -19,7 +19,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(client_uses new_db put_files events sound client client_is client_says client_json client_schema
-  client_start client_end client_signal pty_start pty_until pty_type pty_echo
+  client_start client_end client_signal pty_works pty_start pty_until pty_type pty_echo
   pty_shown pty_end);
 
 my $node;
@@ -249,6 +249,15 @@ sub client_json
 }
 
 # ---- on a terminal ----
+
+# pty_works(): whether there are pseudo-terminals; says so if not
+sub pty_works
+{
+	my $works = -e '/dev/ptmx' && -d '/dev/pts' && eval { IO::Pty->new };
+
+	diag('NOT TESTED: the client on a terminal, for want of pseudo-terminals') unless $works;
+	return $works;
+}
 
 # pty_start([{..., columns, stdout, stderr},] ARGUMENT...): the program on a pseudo-terminal; {stdout} and {stderr} name
 # files that they go to instead
