@@ -5,7 +5,8 @@
  * The way of a directory: file.c reads it, layout.c finds out whose layout it
  * is, layout_*.c turn its files into migrations.  verdict.c sends them to the
  * server, which hashes them and says what is new, changed or missing.
- * progress.c calls dbvc.migrate() or dbvc.rollback() and shows what happens meanwhile.
+ * progress.c calls dbvc.migrate() or dbvc.rollback() and shows what happens
+ * meanwhile, monitor.c what that waits for.
  * command_*.c are the commands.  Everything the server is asked is public SQL.
  *
  * Memory is taken from malloc() and given back at exit: a run is short, and
@@ -169,7 +170,8 @@ typedef struct Directory
 	const char *layout;		/* name of its layout; NULL while not known */
 	int folder;				/* open descriptor of it, or -1 */
 	PointerList files;		/* of SourceFile, by bytes of their names */
-	PointerList migrations; /* of Migration */
+	PointerList migrations; /* of Migration, in order once it is open */
+	PointerList by_id;		/* the same, by id */
 	PointerList problems;	/* of Problem; any of them means: use nothing */
 } Directory;
 
@@ -387,7 +389,7 @@ typedef struct Session
 	void *run;
 } Session;
 
-/* in connection.c */
+/* in connect.c */
 
 /* Begin to connect: the server works while files are read.  session_open() may
  * be called without it. */
@@ -396,6 +398,15 @@ extern void session_start(Session *session, Report *report);
  * report->error says why not. */
 extern bool session_open(Session *session, Report *report);
 extern void session_close(Session *session);
+/* in connection.c */
+
+/* What libpq hands a notice to; arg is the Session. */
+extern void session_notice(void *arg, const PGresult *result);
+/* The server's word for an error, or libpq's. */
+extern ServerError *error_from(const PGconn *connection,
+							   const PGresult *result);
+/* Our own, in report->error; hint may be NULL. */
+extern void own_error(Report *report, const char *message, const char *hint);
 /*
  * Run one statement and wait for its end, also when it is cancelled from here.
  * NULL: it failed, and report->error says how.  arguments may be NULL.
@@ -453,6 +464,7 @@ typedef struct Verdict
 typedef struct Comparison
 {
 	PointerList verdicts; /* of Verdict */
+	PointerList by_id;	  /* the same, by id */
 	int changed;
 	int missing;
 	int to_register;
@@ -468,6 +480,17 @@ extern bool compare_directory(Session *session, const Directory *directory,
 extern bool register_directory(Session *session, const Comparison *comparison);
 /* Find where an error of a script is in its file, and the line's text. */
 extern void locate_error(Session *session, const Directory *directory);
+/* in directory.c */
+
+/* Bytes of a script, 0 for none; of all scripts of a migration, and of its files
+ * as they were. */
+extern size_t script_length(const Script *script);
+extern size_t migration_bytes(const Migration *migration);
+/* NULL: there is none. */
+extern const Migration *migration_by_id(const Directory *directory,
+										const char *id);
+/* Read the directory that an argument names; false: problems, and shown. */
+extern bool directory_open(Report *report, Options *options, int argument);
 /* The id that a user means by an id, a version or a file name. */
 extern const char *resolve_id(const Directory *directory, const char *name);
 
@@ -511,8 +534,17 @@ extern const Command commands[];
 
 /* in command_migrate.c */
 
-/* Read the directory that an argument names; false: problems, and shown. */
-extern bool directory_open(Report *report, Options *options, int argument);
+/* What the server would run, and whether all of it is what was compared; what
+ * is not is shown.  NULL: report->error. */
+extern PGresult *ask_plan(Session *session);
+extern bool plan_is_ours(Report *report, const Comparison *comparison,
+						 const PGresult *plan);
+/* A list for people that is cut off here says how much of it is left. */
+#define LINES_SHOWN 50
+/* The row of a verdict; a file's path by its migration's id, or NULL. */
+extern Row *verdict_row(Report *report, const Verdict *verdict);
+extern bool is_verdict(const Verdict *verdict, const char *name);
+extern const char *path_of(const Report *report, const char *id);
 /* Show what stands in the way of a run: changed and missing files. */
 extern bool show_obstacles(Report *report, const Comparison *comparison);
 /* register DIR: register, and run nothing. */
@@ -524,8 +556,10 @@ extern ExitStatus session_failed(Session *session);
 
 extern ExitStatus command_migrate(Report *report, Options *options);
 extern ExitStatus command_plan(Report *report, Options *options);
-extern ExitStatus command_check(Report *report, Options *options);
 extern ExitStatus command_rollback(Report *report, Options *options);
+
+/* in command_check.c */
+extern ExitStatus command_check(Report *report, Options *options);
 
 /* in command_answer.c */
 extern ExitStatus command_status(Report *report, Options *options);

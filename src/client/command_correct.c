@@ -40,21 +40,17 @@ has_reason(Report *report)
 }
 
 static const Migration *
-find_migration(Report *report, const char *name)
+named_migration(Report *report, const char *name)
 {
-	const char *id = resolve_id(report->directory, name);
+	const Migration *migration =
+		migration_by_id(report->directory,
+						resolve_id(report->directory, name));
 
-	for (int i = 0; i < report->directory->migrations.count; i++)
-	{
-		const Migration *migration = report->directory->migrations.items[i];
-
-		if (strcmp(migration->id, id) == 0)
-			return migration;
-	}
-	usage_answer(report,
-				 format("there is no migration \"%s\" in %s", one_line(name),
-						one_line(report->directory->path)));
-	return NULL;
+	if (migration == NULL)
+		usage_answer(report, format("there is no migration \"%s\" in %s",
+									one_line(name),
+									one_line(report->directory->path)));
+	return migration;
 }
 
 static void
@@ -88,7 +84,7 @@ command_accept(Report *report, Options *options)
 	PQExpBuffer source;
 
 	if (!has_reason(report) || !directory_open(report, options, 0) ||
-		!(migration = find_migration(report, options->arguments.items[1])))
+		!(migration = named_migration(report, options->arguments.items[1])))
 		return STATUS_USAGE;
 	if (!session_open(&session, report))
 		return session_failed(&session);
@@ -134,7 +130,7 @@ command_baseline(Report *report, Options *options)
 	PGresult *result;
 
 	if (!has_reason(report) || !directory_open(report, options, 0) ||
-		!(migration = find_migration(report, options->arguments.items[1])))
+		!(migration = named_migration(report, options->arguments.items[1])))
 		return STATUS_USAGE;
 	/* what has no file is not meant */
 	options->allow_missing = true;
@@ -146,10 +142,20 @@ command_baseline(Report *report, Options *options)
 		session_close(&session);
 		return STATUS_NO;
 	}
+	/* it stands for all before it, and these must be of this directory too */
+	options->target = migration->id;
+	options->out_of_order = true;
+	if (!register_all(&session, &comparison) || !(result = ask_plan(&session)))
+		return session_failed(&session);
+	if (!plan_is_ours(report, &comparison, result))
+	{
+		session_close(&session);
+		return STATUS_NO;
+	}
+	PQclear(result);
 	argument_text(&arguments, migration->id);
 	argument_text(&arguments, options->reason);
-	if (!register_all(&session, &comparison) ||
-		!(result = session_query(
+	if (!(result = session_query(
 			  &session,
 			  "SELECT dbvc.migration_baseline($1::pg_catalog.text, "
 			  "$2::pg_catalog.text)",

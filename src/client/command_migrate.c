@@ -7,50 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list that is cut off says how much of it is left. */
-#define LINES_SHOWN 50
 /* So often a run is begun that another client outruns. */
 #define ATTEMPTS 5
-
-static char *
-without_slash(const char *path)
-{
-	size_t length = strlen(path);
-
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	return memory_copy(path, length);
-}
-
-/* In the order in which they are applied; the server knows better where a
- * migration requires another. */
-static int
-by_order(const void *a, const void *b)
-{
-	const Migration *const *ma = a;
-	const Migration *const *mb = b;
-	bool repeatable_a = strcmp((*ma)->kind, "repeatable") == 0;
-	bool repeatable_b = strcmp((*mb)->kind, "repeatable") == 0;
-
-	if (repeatable_a != repeatable_b)
-		return repeatable_a ? 1 : -1;
-	return natural_compare((*ma)->sort_key, (*mb)->sort_key);
-}
-
-bool
-directory_open(Report *report, Options *options, int argument)
-{
-	Directory *directory;
-
-	options->directory = without_slash(options->arguments.items[argument]);
-	directory = directory_read(options);
-	if (directory->migrations.count > 0)
-		qsort(directory->migrations.items, directory->migrations.count,
-			  sizeof(void *), by_order);
-	report->directory = directory;
-	report_problems(report);
-	return report->directory->problems.count == 0;
-}
 
 ExitStatus
 session_failed(Session *session)
@@ -67,7 +25,7 @@ session_failed(Session *session)
 
 /* ---------------------------------------------------------------- verdicts */
 
-static Row *
+Row *
 verdict_row(Report *report, const Verdict *verdict)
 {
 	Row *row = report_row(report, verdict->id);
@@ -82,7 +40,7 @@ verdict_row(Report *report, const Verdict *verdict)
 	return row;
 }
 
-static bool
+bool
 is_verdict(const Verdict *verdict, const char *name)
 {
 	return strcmp(verdict->verdict, name) == 0;
@@ -152,7 +110,7 @@ register_all(Session *session, const Comparison *comparison)
 
 /* --------------------------------------------------------------------- plan */
 
-static PGresult *
+PGresult *
 ask_plan(Session *session)
 {
 	const Options *options = session->report->options;
@@ -174,19 +132,13 @@ ask_plan(Session *session)
 	return result;
 }
 
-static const char *
+const char *
 path_of(const Report *report, const char *id)
 {
-	for (int i = 0;
-		 report->directory != NULL && i < report->directory->migrations.count;
-		 i++)
-	{
-		const Migration *migration = report->directory->migrations.items[i];
+	const Migration *migration =
+		report->directory ? migration_by_id(report->directory, id) : NULL;
 
-		if (strcmp(migration->id, id) == 0)
-			return migration->path;
-	}
-	return NULL;
+	return migration != NULL ? migration->path : NULL;
 }
 
 static void
@@ -236,28 +188,34 @@ row_of(Report *report, const char *id)
 	return report_row(report, id);
 }
 
+static int
+verdict_id(const void *key, const void *member)
+{
+	return strcmp(key, (*(const Verdict *const *) member)->id);
+}
+
 static const Verdict *
 find_verdict(const Comparison *comparison, const char *id)
 {
-	for (int i = 0; i < comparison->verdicts.count; i++)
-	{
-		const Verdict *verdict = comparison->verdicts.items[i];
+	Verdict **found =
+		comparison->by_id.count > 0
+			? bsearch(id, comparison->by_id.items, comparison->by_id.count,
+					  sizeof(void *), verdict_id)
+			: NULL;
 
-		if (strcmp(verdict->id, id) == 0)
-			return verdict;
-	}
-	return NULL;
+	return found != NULL ? *found : NULL;
 }
 
 /*
  * What would run must be what was compared: a migration that somebody else has
  * registered, or registered anew meanwhile, is not of this directory.
  */
-static bool
+bool
 plan_is_ours(Report *report, const Comparison *comparison,
 			 const PGresult *plan)
 {
 	bool ours = true;
+	int shown = 0;
 
 	for (int i = 0; i < PQntuples(plan); i++)
 	{
@@ -268,6 +226,8 @@ plan_is_ours(Report *report, const Comparison *comparison,
 			strcmp(verdict->checksum, value_at(plan, i, 5)) == 0)
 			continue;
 		ours = false;
+		if (shown++ == LINES_SHOWN)
+			break;
 		row_of(report, copy_at(plan, i, 0))->status = "pending";
 		if (!report->options->json)
 			report_warn(report, "%s %s: would run, but is not what %s holds",
@@ -357,19 +317,11 @@ is_outrun(const Session *session)
 		   report->rows.count == 0 && !session->cancelled;
 }
 
-static ExitStatus
-run_and_tell(Session *session, const RunRequest *request)
+static void
+tell_what_was_done(Report *report, const RunRequest *request, bool fine)
 {
-	Report *report = session->report;
-	bool fine = run_migrations(session, request);
 	int done = count_done(report, request->done_status);
 
-	if (!fine && is_outrun(session))
-	{
-		report->error = NULL;
-		return STATUS_FINE; /* the session stays open */
-	}
-	complete_rows(report);
 	if (fine && report->options->dry_run)
 		report_line(report, "dry run: everything was executed and taken back; "
 							"dbvc.migration_dry_run has the locks");
@@ -379,6 +331,14 @@ run_and_tell(Session *session, const RunRequest *request)
 					request->done_status);
 	else if (fine)
 		report_line(report, "nothing to do");
+}
+
+/* Tell how a run has ended, and close the session. */
+static ExitStatus
+end_run(Session *session, const RunRequest *request, bool fine)
+{
+	complete_rows(session->report);
+	tell_what_was_done(session->report, request, fine);
 	if (!fine)
 		return session_failed(session);
 	session_close(session);
@@ -390,9 +350,21 @@ static const char call_migrate[] =
 	"dry_run => $2::pg_catalog.bool, out_of_order => $3::pg_catalog.bool, "
 	"expect => $4::pg_catalog.text, progress => true)";
 
-/* Run what is planned, if it is ours; the server holds it to that. */
 static ExitStatus
-run_plan(Session *session, const Comparison *comparison)
+nothing_to_do(Session *session)
+{
+	report_line(session->report, "nothing to do");
+	session_close(session);
+	return STATUS_FINE;
+}
+
+/*
+ * Run what is planned, if it is ours; the server holds it to that.  Returns
+ * false if another client was faster, and it is worth looking again.
+ */
+static bool
+run_plan(Session *session, const Comparison *comparison, bool last_attempt,
+		 ExitStatus *status)
 {
 	Report *report = session->report;
 	const Options *options = report->options;
@@ -401,10 +373,19 @@ run_plan(Session *session, const Comparison *comparison)
 							  options->dry_run ? "tried" : "applied"};
 	Arguments arguments = {0};
 	PGresult *plan = ask_plan(session);
-	ExitStatus status;
+	bool fine;
 
 	if (plan == NULL)
-		return session_failed(session);
+	{
+		*status = session_failed(session);
+		return true;
+	}
+	/* without a plan there is nothing to hold the server to */
+	if (PQntuples(plan) == 0 && options->expect == NULL)
+	{
+		*status = nothing_to_do(session);
+		return true;
+	}
 	for (int i = 0; i < PQntuples(plan); i++)
 	{
 		report->plan_hash = copy_at(plan, i, 8);
@@ -414,7 +395,8 @@ run_plan(Session *session, const Comparison *comparison)
 	if (!plan_is_ours(report, comparison, plan))
 	{
 		session_close(session);
-		return STATUS_NO;
+		*status = STATUS_NO;
+		return true;
 	}
 	PQclear(plan);
 	argument_text(&arguments,
@@ -426,9 +408,15 @@ run_plan(Session *session, const Comparison *comparison)
 	argument_text(&arguments,
 				  options->expect ? options->expect : report->plan_hash);
 	request.arguments = &arguments;
-	status = run_and_tell(session, &request);
+	fine = run_migrations(session, &request);
 	arguments_free(&arguments);
-	return status;
+	if (!fine && !last_attempt && is_outrun(session))
+	{
+		report->error = NULL;
+		return false;
+	}
+	*status = end_run(session, &request, fine);
+	return true;
 }
 
 /* Compare and register; false: *status says with what to end. */
@@ -453,6 +441,14 @@ make_ready(Session *session, Comparison *comparison, ExitStatus *status)
 		*status = session_failed(session);
 		return false;
 	}
+	for (int i = 0; i < comparison->verdicts.count; i++)
+	{
+		const Verdict *verdict = comparison->verdicts.items[i];
+
+		if (verdict->to_register && verdict->detail != NULL &&
+			strcmp(verdict->detail, "was withdrawn") == 0)
+			report_line(report, "%s was withdrawn, and is back", verdict->id);
+	}
 	return true;
 }
 
@@ -475,41 +471,10 @@ command_migrate(Report *report, Options *options)
 			return status;
 		if (comparison.pending == 0 && options->target == NULL &&
 			options->expect == NULL)
-			break;
-		status = run_plan(&session, &comparison);
-		/* another client with the same directory was faster: look again */
-		if (session.connection == NULL || attempt == ATTEMPTS)
+			return nothing_to_do(&session);
+		if (run_plan(&session, &comparison, attempt == ATTEMPTS, &status))
 			return status;
 	}
-	report_line(report, "nothing to do");
-	session_close(&session);
-	return STATUS_FINE;
-}
-
-ExitStatus
-command_register(Report *report, Options *options)
-{
-	Session session = {0};
-	Comparison comparison = {0};
-	ExitStatus status;
-
-	session_start(&session, report);
-	if (!directory_open(report, options, 0))
-		return STATUS_USAGE;
-	if (!session_open(&session, report))
-		return session_failed(&session);
-	if (!make_ready(&session, &comparison, &status))
-		return status;
-	for (int i = 0; i < comparison.verdicts.count; i++)
-	{
-		const Verdict *verdict = comparison.verdicts.items[i];
-
-		if (verdict->to_register)
-			verdict_row(report, verdict)->status = "registered";
-	}
-	report_line(report, "%d registered", comparison.to_register);
-	session_close(&session);
-	return STATUS_FINE;
 }
 
 static bool
@@ -549,91 +514,33 @@ command_rollback(Report *report, Options *options)
 	request.call = "CALL dbvc.rollback(target => $1::pg_catalog.text, "
 				   "steps => $2::pg_catalog.int4, "
 				   "dry_run => $3::pg_catalog.bool, progress => true)";
-	status = run_and_tell(&session, &request);
+	status = end_run(&session, &request, run_migrations(&session, &request));
 	arguments_free(&arguments);
 	return status;
 }
 
-/* --------------------------------------------------------------------- check */
-
-/* Migrations whose last run has not come to a good end. */
-static bool
-add_unfinished(Session *session, int *count)
-{
-	PGresult *result = session_query(
-		session,
-		"SELECT id, status, error_sqlstate FROM dbvc.migration_status "
-		"WHERE status OPERATOR(pg_catalog.=) ANY "
-		"(ARRAY['failed', 'interrupted', 'running'])",
-		NULL);
-
-	if (result == NULL)
-		return false;
-	*count = PQntuples(result);
-	for (int i = 0; i < *count; i++)
-	{
-		Row *row = report_row(session->report, copy_at(result, i, 0));
-
-		row->status = copy_at(result, i, 1);
-		row->detail = copy_at(result, i, 2);
-		row->file = path_of(session->report, row->id);
-		report_line(session->report, "%s %s%s%s",
-					paint(session->report, PAINT_BAD, row->status), row->id,
-					row->detail ? ": " : "", row->detail ? row->detail : "");
-	}
-	PQclear(result);
-	return true;
-}
-
-static int
-add_pending(Report *report, const Comparison *comparison)
-{
-	int count = 0;
-
-	for (int i = 0; i < comparison->verdicts.count; i++)
-	{
-		const Verdict *verdict = comparison->verdicts.items[i];
-
-		if (!verdict->pending || is_verdict(verdict, "missing"))
-			continue;
-		verdict_row(report, verdict)->status = "pending";
-		if (++count <= LINES_SHOWN)
-			report_line(report, "%s %s%s%s",
-						paint(report, PAINT_CARE, "pending"),
-						one_line(verdict->migration->path),
-						verdict->detail ? ": " : "",
-						verdict->detail ? verdict->detail : "");
-	}
-	if (count > LINES_SHOWN)
-		report_line(report, "and %d more", count - LINES_SHOWN);
-	return count;
-}
-
 ExitStatus
-command_check(Report *report, Options *options)
+command_register(Report *report, Options *options)
 {
 	Session session = {0};
 	Comparison comparison = {0};
-	bool obstacles;
-	int pending;
-	int unfinished = 0;
+	ExitStatus status;
 
 	session_start(&session, report);
 	if (!directory_open(report, options, 0))
 		return STATUS_USAGE;
-	if (!session_open(&session, report) ||
-		!compare_directory(&session, report->directory, &comparison))
+	if (!session_open(&session, report))
 		return session_failed(&session);
-	obstacles = show_obstacles(report, &comparison);
-	pending = add_pending(report, &comparison);
-	if (!add_unfinished(&session, &unfinished))
-		return session_failed(&session);
+	if (!make_ready(&session, &comparison, &status))
+		return status;
+	for (int i = 0; i < comparison.verdicts.count; i++)
+	{
+		const Verdict *verdict = comparison.verdicts.items[i];
+
+		if (verdict->to_register)
+			verdict_row(report, verdict)->status = "registered";
+	}
+	report_line(report, "%d registered", comparison.to_register);
 	session_close(&session);
-	if (obstacles || pending > 0 || unfinished > 0)
-		return STATUS_NO;
-	report_line(report, "%d %s, applied and unchanged",
-				report->directory->migrations.count,
-				report->directory->migrations.count == 1 ? "migration"
-														 : "migrations");
 	return STATUS_FINE;
 }

@@ -115,9 +115,14 @@ on_tick(Session *session)
 		snprintf(line, sizeof(line), "%s %s  %s  %s",
 				 counter_text(run, run->done + 1), expected_id(run, run->done),
 				 duration_text(elapsed), waits_for);
-	/* a line that wraps could not be taken back */
+	if (length >= (int) sizeof(line))
+		length = sizeof(line) - 1;
+	/* a line that wraps could not be taken back; no character is cut */
 	if (length >= session->report->width)
-		line[session->report->width - 1] = '\0';
+		length = session->report->width - 1;
+	while (length > 0 && (line[length] & 0xC0) == 0x80)
+		length--;
+	line[length] = '\0';
 	printf("\r\033[K%s", line);
 	fflush(stdout);
 	run->drawn = true;

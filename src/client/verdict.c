@@ -14,19 +14,6 @@
 /* A statement carries at most so many bytes of scripts, or one migration. */
 #define BATCH_BYTES (64 * 1024 * 1024)
 
-static size_t
-script_length(const Script *script)
-{
-	return script != NULL ? script->length : 0;
-}
-
-static size_t
-migration_bytes(const Migration *migration)
-{
-	return script_length(migration->up) + script_length(migration->down) +
-		   script_length(migration->verify) + migration->source_length;
-}
-
 static void
 put_text(PQExpBuffer array, const char *text)
 {
@@ -91,33 +78,17 @@ batch_size(Migration **migrations, int count)
 static int
 by_id(const void *a, const void *b)
 {
-	const Migration *const *ma = a;
-	const Migration *const *mb = b;
-
-	return strcmp((*ma)->id, (*mb)->id);
-}
-
-static int
-find_id(const void *key, const void *member)
-{
-	return strcmp(key, (*(const Migration *const *) member)->id);
+	return strcmp((*(Verdict *const *) a)->id, (*(Verdict *const *) b)->id);
 }
 
 static void
 take_verdicts(const PGresult *result, const Directory *directory,
 			  Comparison *comparison)
 {
-	int count = directory->migrations.count;
-	void *sorted = memory_new((count + 1) * sizeof(void *));
-
-	if (count > 0)
-		memcpy(sorted, directory->migrations.items, count * sizeof(void *));
-	qsort(sorted, count, sizeof(void *), by_id);
 	for (int row = 0; row < PQntuples(result); row++)
 	{
 		Verdict *verdict = memory_new(sizeof(Verdict));
 		bool missing;
-		Migration **found;
 
 		verdict->id = format("%s", value_at(result, row, 0));
 		verdict->verdict = format("%s", value_at(result, row, 1));
@@ -127,17 +98,14 @@ take_verdicts(const PGresult *result, const Directory *directory,
 			verdict->detail = format("%s", value_at(result, row, 4));
 		verdict->checksum = copy_at(result, row, 5);
 		missing = strcmp(verdict->verdict, "missing") == 0;
-		found = missing ? NULL
-						: bsearch(verdict->id, sorted, count, sizeof(void *),
-								  find_id);
-		verdict->migration = found != NULL ? *found : NULL;
+		if (!missing)
+			verdict->migration = migration_by_id(directory, verdict->id);
 		comparison->missing += missing;
 		comparison->changed += strcmp(verdict->verdict, "changed") == 0;
 		comparison->to_register += verdict->to_register;
 		comparison->pending += verdict->pending;
 		list_add(&comparison->verdicts, verdict);
 	}
-	free(sorted);
 }
 
 static bool
@@ -232,6 +200,11 @@ compare_directory(Session *session, const Directory *directory,
 		}
 		done += size;
 	} while (done < count);
+	for (int i = 0; i < comparison->verdicts.count; i++)
+		list_add(&comparison->by_id, comparison->verdicts.items[i]);
+	if (comparison->by_id.count > 0)
+		qsort(comparison->by_id.items, comparison->by_id.count, sizeof(void *),
+			  by_id);
 	return true;
 }
 
@@ -306,28 +279,6 @@ register_directory(Session *session, const Comparison *comparison)
 	return true;
 }
 
-/* ------------------------------------------------------------------- names */
-
-const char *
-resolve_id(const Directory *directory, const char *name)
-{
-	const Migration *found = NULL;
-
-	for (int i = 0; directory != NULL && i < directory->migrations.count; i++)
-	{
-		const Migration *migration = directory->migrations.items[i];
-
-		if (strcmp(migration->id, name) == 0 ||
-			strcmp(migration->path, name) == 0)
-			return migration->id;
-		if (migration->version != NULL && found == NULL &&
-			strcmp(migration->kind, "versioned") == 0 &&
-			strcmp(migration->version, name) == 0)
-			found = migration;
-	}
-	return found != NULL ? found->id : name;
-}
-
 /* ------------------------------------------------------------------- errors */
 
 static char *
@@ -387,25 +338,20 @@ is_unchanged(Session *session, const Directory *directory,
 static bool
 locate_in_directory(ServerError *error, const Directory *directory)
 {
-	for (int i = 0; i < directory->migrations.count; i++)
-	{
-		const Migration *migration = directory->migrations.items[i];
-		const Script *script = migration->up;
+	const Migration *migration = migration_by_id(directory, error->migration);
+	const Script *script;
 
-		if (strcmp(migration->id, error->migration) != 0)
-			continue;
-		if (strcmp(error->script, "down") == 0)
-			script = migration->down;
-		else if (strcmp(error->script, "verify") == 0)
-			script = migration->verify;
-		if (script == NULL)
-			return false;
-		error->file = script->path;
-		error->file_line = file_line_of(script, error->script_line);
-		error->line_text = line_of(script->text, error->script_line);
-		return true;
-	}
-	return false;
+	if (migration == NULL)
+		return false;
+	script = strcmp(error->script, "down") == 0		? migration->down
+			 : strcmp(error->script, "verify") == 0 ? migration->verify
+													: migration->up;
+	if (script == NULL)
+		return false;
+	error->file = script->path;
+	error->file_line = file_line_of(script, error->script_line);
+	error->line_text = line_of(script->text, error->script_line);
+	return true;
 }
 
 /* The applied version's script; who may not read it sees no line. */

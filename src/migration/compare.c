@@ -222,29 +222,27 @@ same_source(const DbvcState *state, const DbvcContent *content)
 		   memcmp(VARDATA_ANY(recorded), hash, DBVC_SHA256_LEN) == 0;
 }
 
-/* Was this very change the last thing recorded of the migration? */
+/* Was this very change recorded since the migration was applied? */
 static bool
-is_recorded(const DbvcContent *content)
+is_recorded(const DbvcState *state, const DbvcContent *content)
 {
 	static DbvcQuery query = {
-		"SELECT e.event_type, dbvc.event_bytea(e.body, 'checksum') "
-		"FROM dbvc.change_event e WHERE e.migration_id = $1 "
-		"ORDER BY e.id DESC LIMIT 1",
-		1,
-		{TEXTOID}};
-	Datum value = CStringGetTextDatum(content->id);
-	bool recorded = false;
+		"SELECT 1 FROM dbvc.change_event e WHERE e.migration_id = $1 "
+		"AND e.id > $2 AND e.event_type = 'changed' "
+		"AND dbvc.event_bytea(e.body, 'checksum') = $3 LIMIT 1",
+		3,
+		{TEXTOID, INT8OID, BYTEAOID}};
+	Datum values[3];
+	bytea *checksum = palloc(VARHDRSZ + DBVC_SHA256_LEN);
+	bool recorded;
 
-	if (dbvc_query_run(&query, &value, NULL, false, 1) == 1 &&
-		strcmp(dbvc_row_text(0, 1), "changed") == 0)
-	{
-		bytea *checksum = dbvc_row_bytea(0, 2);
-
-		recorded = checksum != NULL &&
-				   VARSIZE_ANY_EXHDR(checksum) == DBVC_SHA256_LEN &&
-				   memcmp(VARDATA_ANY(checksum), content->checksum,
-						  DBVC_SHA256_LEN) == 0;
-	}
+	SET_VARSIZE(checksum, VARHDRSZ + DBVC_SHA256_LEN);
+	memcpy(VARDATA(checksum), content->checksum, DBVC_SHA256_LEN);
+	values[0] = CStringGetTextDatum(content->id);
+	values[1] =
+		Int64GetDatum(Max(state->applied_event, state->applied_version_event));
+	values[2] = PointerGetDatum(checksum);
+	recorded = dbvc_query_run(&query, values, NULL, false, 1) > 0;
 	SPI_freetuptable(SPI_tuptable);
 	return recorded;
 }
@@ -255,7 +253,7 @@ record_change(const Comparison *comparison, const DbvcState *state,
 {
 	DbvcEvent *event;
 
-	if (!comparison->may_write || is_recorded(content))
+	if (!comparison->may_write || is_recorded(state, content))
 		return;
 	event = dbvc_event_begin("changed", comparison->role);
 	dbvc_event_text(event, DBVC_EVENT_MIGRATION_ID, state->id);
@@ -301,6 +299,8 @@ judge_applied(const Comparison *comparison, const DbvcState *state,
 	{
 		if (state->outcome != NULL && strcmp(state->outcome, "accepted") == 0)
 			verdict.verdict = "accepted";
+		if (state->withdrawn)
+			verdict.detail = "was withdrawn";
 		/* withdrawn, or its place in the order is another one now */
 		verdict.to_register =
 			state->withdrawn ||

@@ -131,24 +131,32 @@ is_left_out(const DbvcRun *run, int number)
 	const DbvcStatement *statement = &run->script->statements[number];
 
 	return statement->kind == DBVC_STATEMENT_TOPLEVEL ||
-		   (run->stepwise && statement->commits);
+		   (run->stepwise && statement->commits && !statement->in_block);
 }
 
 /*
  * After a statement that was left out, an error may be due to its absence:
  * the index is not there, the partition still attached.  That says nothing
- * about the script.  The message may quote data and stays out of the record,
+ * about the script.  Nor does one after a COMMIT of the script that was not
+ * executed.  The message may quote data and stays out of the record,
  * where detail could not be erased.
  */
 static const char *
 give_up(DbvcRun *run, int skipped)
 {
 	const char *detail =
-		psprintf("statements that cannot run in a transaction were not tried "
-				 "(%d), nor what follows statement %d, which fails without "
-				 "them (SQLSTATE %s)",
-				 skipped, run->statements,
-				 unpack_sql_state(run->error->sqlerrcode));
+		skipped > 0
+			? psprintf(
+				  "statements that cannot run in a transaction were not "
+				  "tried (%d), nor what follows statement %d, which fails "
+				  "without them (SQLSTATE %s)",
+				  skipped, run->statements,
+				  unpack_sql_state(run->error->sqlerrcode))
+			: psprintf("what follows a COMMIT of the script was tried without "
+					   "it, and not beyond statement %d, which fails so "
+					   "(SQLSTATE %s)",
+					   run->statements,
+					   unpack_sql_state(run->error->sqlerrcode));
 
 	run->error = NULL;
 	return detail;
@@ -158,7 +166,9 @@ give_up(DbvcRun *run, int skipped)
 static const char *
 try_statements(DbvcRun *run, DryRun *dry)
 {
+	const DbvcStatement *statements = run->script->statements;
 	int skipped = 0;
+	bool past_commit = false;
 	int at = dbvc_run_resume_at(run);
 	int count = run->script->count;
 
@@ -166,7 +176,15 @@ try_statements(DbvcRun *run, DryRun *dry)
 	{
 		int to = at;
 
-		while (to < count && !is_left_out(run, to))
+		if (at > 0 && statements[at].after_commit)
+		{
+			check_deferred(run);
+			if (run->error != NULL)
+				break;
+			past_commit = true;
+		}
+		while (to < count && !is_left_out(run, to) &&
+			   (to == at || !statements[to].after_commit))
 			to++;
 		if (to > at)
 			dbvc_run_execute(run, at, to, false, note_locks, dry);
@@ -174,7 +192,7 @@ try_statements(DbvcRun *run, DryRun *dry)
 			skipped++;
 		at = to;
 	}
-	if (run->error != NULL && skipped > 0)
+	if (run->error != NULL && (skipped > 0 || past_commit))
 		return give_up(run, skipped);
 	if (run->error == NULL)
 		check_deferred(run);

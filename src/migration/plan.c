@@ -336,7 +336,11 @@ check_rollback(List *ordered, List *chosen)
 						 errmsg("cannot roll back migration \"%s\": \"%s\" "
 								"requires it and is applied",
 								required->id, state->id),
-						 errhint("Roll back \"%s\" first.", state->id)));
+						 errhint(state->withdrawn
+									 ? "\"%s\" was withdrawn: register it "
+									   "again, then roll it back first."
+									 : "Roll back \"%s\" first.",
+								 state->id)));
 		}
 	}
 	foreach (lc, chosen)
@@ -403,8 +407,8 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 				(errcode(ERRCODE_DBVC_WRONG_STATE),
 				 errmsg("cannot roll back %d migrations: only %d are applied",
 						steps, list_length(chosen)),
-				 errhint("Repeatable migrations do not count; roll one back "
-						 "with dbvc.migration_rollback().")));
+				 errhint("Repeatable and withdrawn migrations do not count; "
+						 "roll one back with dbvc.migration_rollback().")));
 	check_rollback(states, chosen);
 	return chosen;
 }

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #define ID_MAX 200
+#define SORT_KEY_MAX 2000
 
 /* Positions of the arguments of migration_register() and _accept(). */
 enum
@@ -92,6 +93,17 @@ name_set(FunctionCallInfo fcinfo, int n)
 	return result;
 }
 
+/* It is read whole with each plan. */
+static void
+check_sort_key(const char *key)
+{
+	if (key != NULL && (key[0] == '\0' || strlen(key) > SORT_KEY_MAX))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("sort key is not valid"),
+				 errhint("A sort key has 1 to %d bytes.", SORT_KEY_MAX)));
+}
+
 static void
 check_kind(const DbvcContent *content)
 {
@@ -119,6 +131,7 @@ content_from_arguments(FunctionCallInfo fcinfo)
 	content->author = text_argument(fcinfo, ARG_AUTHOR);
 	content->kind = text_argument(fcinfo, ARG_KIND);
 	content->sort_key = text_argument(fcinfo, ARG_SORT_KEY);
+	check_sort_key(content->sort_key);
 	content->requires = name_set(fcinfo, ARG_REQUIRES);
 	foreach (lc, content->requires)
 	{
@@ -340,7 +353,8 @@ migration_row(int64 version_event)
 static void
 keep_what_files_lack(DbvcContent *content)
 {
-	const DbvcState *state = dbvc_state_read(content->id, false);
+	/* locked, so that it is still so when the version is recorded */
+	const DbvcState *state = dbvc_state_read(content->id, true);
 
 	if (state == NULL)
 		return;

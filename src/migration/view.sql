@@ -123,7 +123,7 @@ SELECT s.id,
 		WHEN s.environments IS NOT NULL
 			AND COALESCE(pg_catalog.current_setting('dbvc.environment', true), '') <> ALL (s.environments) THEN 'skipped'
 		WHEN s.outcome = 'rolled_back' THEN 'rolled back'
-		WHEN s.kind = 'baseline' AND l.last_applied IS NOT NULL THEN 'skipped'
+		WHEN s.kind = 'baseline' AND l.any_applied THEN 'skipped'
 		WHEN s.kind = 'versioned' AND o."position" < l.last_applied THEN 'out of order'
 		ELSE 'pending'
 	END AS status,
@@ -155,9 +155,10 @@ JOIN dbvc.change_event v ON v.id = s.version_event
 LEFT JOIN dbvc.change_event a ON a.id = s.applied_event
 LEFT JOIN dbvc.change_event av ON av.id = s.applied_version_event
 LEFT JOIN dbvc.change_event r ON r.id = s.run_event
-CROSS JOIN (SELECT pg_catalog.max(p."position") AS last_applied
+CROSS JOIN (SELECT pg_catalog.max(p."position") FILTER (WHERE NOT q.withdrawn) AS last_applied,
+		pg_catalog.count(*) > 0 AS any_applied
 	FROM dbvc.migration_order() p JOIN dbvc.migration_state q ON q.id = p.id
-	WHERE q.applied_version IS NOT NULL AND NOT q.withdrawn AND q.kind <> 'repeatable') l
+	WHERE q.applied_version IS NOT NULL AND q.kind <> 'repeatable') l
 ORDER BY o."position";
 COMMENT ON VIEW migration_status IS
 'one row a migration, in order: its status, newest version, who registered and who applied it, when and how long';
@@ -217,7 +218,7 @@ SELECT n.id,
 	dbvc.event_bigint(p.body, 'statements') AS steps_done,
 	dbvc.event_bytea(p.body, 'done_hash') AS steps_hash,
 	COALESCE(w.event_id > n.event_id, false) AS withdrawn,
-	dbvc.event_text(n.body, 'sort_key') AS sort_key,
+	dbvc.event_text(n.body, 'sort_key') COLLATE "C" AS sort_key,
 	COALESCE(w.event_id < n.event_id, true) AND CASE dbvc.event_text(n.body, 'kind')
 		WHEN 'repeatable' THEN dbvc.event_bytea(a.body, 'checksum') IS DISTINCT FROM dbvc.event_bytea(n.body, 'checksum')
 		ELSE a.id IS NULL END AS pending

@@ -69,6 +69,7 @@ show_dbvc() {
   shift
   demo_step="dbvc $*"
   printf '$ dbvc %s\n' "$*"
+  # shellcheck disable=SC2154  # test/demo/run sets files
   demo_output=$(cd "$files" && lib_as_user dbvc "$@" 2>&1) || status=$?
   printf '%s\n' "$demo_output"
   [ "$wanted" = 0 ] || printf '(exit status %s)\n' "$status"
