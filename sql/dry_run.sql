@@ -76,5 +76,15 @@ CALL dbvc.migrate(dry_run => true);
 SELECT relation, mode FROM dbvc.migration_dry_run WHERE id = 'd7';
 DROP TABLE dry, dry_other, dry_new, dry_5, "dry ""quoted"" \t";
 DROP SEQUENCE dry_seq;
+-- a COMMIT of the script: deferred constraints are checked there, and what fails after it may need it
+SELECT id FROM dbvc.migration_register('a2_commit', E'CREATE TYPE mood AS ENUM (''a'');\nCOMMIT;\nALTER TYPE mood ADD VALUE ''b'';\nCOMMIT;\nCREATE TABLE moods (m mood DEFAULT ''b'');\nINSERT INTO moods VALUES (''b'');');
+CALL dbvc.migrate(dry_run => true, target => 'a2_commit', out_of_order => true);
+CALL dbvc.migrate(target => 'a2_commit', out_of_order => true);
+SELECT id FROM dbvc.migration_register('a1_deferred', E'CREATE TABLE par (id int PRIMARY KEY);\nCREATE TABLE chi (p int REFERENCES par DEFERRABLE INITIALLY DEFERRED);\nBEGIN;\nINSERT INTO chi VALUES (1);\nCOMMIT;\nINSERT INTO par VALUES (1);');
+CALL dbvc.migrate(dry_run => true, target => 'a1_deferred', out_of_order => true);
+SELECT id FROM dbvc.migration_register('a0_block', E'SELECT 1;\nBEGIN;\nDO $$ BEGIN PERFORM 1 / 0; END $$;\nCOMMIT;', transactional => false);
+CALL dbvc.migrate(dry_run => true, target => 'a0_block', out_of_order => true);
+SELECT id, ok, statements, detail FROM dbvc.migration_dry_run WHERE id LIKE 'a%' ORDER BY event_id;
+
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;
