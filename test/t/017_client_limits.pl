@@ -107,6 +107,33 @@ foreach my $encoding ('LATIN1', 'SQL_ASCII', 'EUC_JP')
 }
 client_uses($node);
 
+# ---- other settings of the session ----
+
+files('1_a.up.sql' => "SELECT '\xc3\xa4';", '1_a.down.sql' => 'SELECT -1;', '2_b.up.sql' => 'VACUUM pg_class;', '2_b.down.sql' => 'SELECT -2;');
+$db = new_db('CREATE SCHEMA trap; CREATE FUNCTION trap.count(text) RETURNS bigint LANGUAGE sql AS $$ SELECT 99::bigint $$; CREATE TABLE trap.pg_extension (); CREATE TABLE trap.pg_locks ()');
+foreach my $case ([ 'no notices', PGOPTIONS => '-c client_min_messages=error' ], [ 'all notices', PGOPTIONS => '-c client_min_messages=debug1' ],
+	[ 'odd formats', PGOPTIONS => '-c bytea_output=escape -c datestyle=German -c intervalstyle=iso_8601 -c timezone=Asia/Kathmandu -c extra_float_digits=-15' ],
+	[ 'a path with traps', PGOPTIONS => '-c search_path=trap,pg_catalog,dbvc' ], [ 'no path', PGOPTIONS => '-c search_path=' ],
+	[ 'another encoding', PGCLIENTENCODING => 'LATIN1' ], [ 'another locale', LC_ALL => 'C' ], [ 'plans of all kinds', PGOPTIONS => '-c plan_cache_mode=force_generic_plan -c enable_hashjoin=off -c enable_seqscan=off' ])
+{
+	my ($name, $variable, $value) = @$case;
+	my %opt = (env => { $variable => $value });
+
+	$job = client_says(0, qr/^\[ ?1\/2\] applied 1_a .*\n(?:.*\n)*\[ ?2\/2\] applied 2_b .*\n(?:.*\n)*2 migrations applied$/m, "$name: migrate", {%opt}, 'migrate', $dir) if $name ne 'all notices';
+	client_is(0, "$name: migrate", {%opt}, 'migrate', $dir);
+	client_says(0, qr/^2 migrations, applied and unchanged$/m, "$name: check", {%opt}, 'check', $dir);
+	is(join(' ', map { "$_->{id} $_->{status} " . ($_->{time} =~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/ ? 'Z' : $_->{time}) } @{ client_json(0, "$name: status", {%opt}, 'status')->{migrations} }), '1_a applied Z 2_b applied Z', '... as ever');
+	client_is(0, "$name: verify", {%opt}, 'verify');
+	is(join(' ', map { "$_->{id} $_->{status}" } @{ client_json(0, "$name: rollback", {%opt}, 'rollback', '--steps=2')->{migrations} }), '2_b rolled back 1_a rolled back', '... too');
+}
+client_is(0, 'for those who may only read', 'migrate', $dir);
+my %readonly = (env => { PGOPTIONS => '-c default_transaction_read_only=on' });
+put_files($dir, '1_a.up.sql' => "SELECT 1;\n");
+$began = events();
+client_says(1, qr/^changed /, '... check works', {%readonly}, 'check', $dir);
+client_is(0, '... status too', {%readonly}, 'status');
+is(events(), $began, '... and nothing is recorded');
+
 # ---- ways to name a directory ----
 
 $db = new_db();
