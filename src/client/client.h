@@ -15,18 +15,18 @@
 #ifndef DBVC_CLIENT_H
 #define DBVC_CLIENT_H
 
-/* pqexpbuffer.h takes this one from PostgreSQL's own headers */
-#define pg_attribute_printf(f, a) __attribute__((format(printf, f, a)))
-
-#include "libpq-fe.h"
-#include "pqexpbuffer.h"
-
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+
+/* what pqexpbuffer.h wants of PostgreSQL's own headers; bool too */
+#define pg_attribute_printf(f, a) __attribute__((format(printf, f, a)))
+
+#include "libpq-fe.h"
+#include "pqexpbuffer.h"
 
 /* Exit status of the program. */
 typedef enum ExitStatus

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -20,6 +21,24 @@
 /* Makes a new server process load what the first real question needs. */
 #define WARM_UP_QUERY "SELECT FROM dbvc.migration_compare('{}', '{}')"
 
+/* Wait until a line was typed; false at Ctrl-C. */
+static bool
+wait_for_line(int terminal)
+{
+	struct pollfd descriptors[2] = {
+		{.fd = terminal, .events = POLLIN},
+		{.fd = interrupt_descriptor(), .events = POLLIN},
+	};
+
+	while (descriptors[0].revents == 0)
+	{
+		if (interrupt_count() > 0)
+			return false;
+		(void) poll(descriptors, 2, -1);
+	}
+	return true;
+}
+
 /* A password from the terminal, not shown; NULL if there is no terminal. */
 static char *
 ask_password(const char *user)
@@ -31,8 +50,13 @@ ask_password(const char *user)
 	size_t size = 0;
 	ssize_t length;
 
-	if (terminal == NULL || tcgetattr(fileno(terminal), &before) != 0)
+	if (terminal == NULL)
 		return NULL;
+	if (tcgetattr(fileno(terminal), &before) != 0)
+	{
+		fclose(terminal);
+		return NULL;
+	}
 	/* silent first: some type ahead */
 	silent = before;
 	silent.c_lflag &= ~ECHO;
@@ -40,7 +64,8 @@ ask_password(const char *user)
 	fprintf(terminal, "Password%s%s: ", user ? " for user " : "",
 			user ? one_line(user) : "");
 	fflush(terminal);
-	length = getline(&line, &size, terminal);
+	length =
+		wait_for_line(fileno(terminal)) ? getline(&line, &size, terminal) : -1;
 	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
 	fprintf(terminal, "\n");
 	fclose(terminal);
@@ -114,15 +139,21 @@ static void
 start(Session *session, const char *password)
 {
 	Starter *starter = memory_new(sizeof(Starter));
+	sigset_t all;
+	sigset_t before;
 
 	starter->options = session->report->options;
 	starter->password = password;
 	session->starter = starter;
 	if (pipe(starter->done) != 0)
 		starter->done[0] = starter->done[1] = -1;
+	/* signals are for the thread that waits */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	starter->threaded =
 		starter->done[0] >= 0 &&
 		pthread_create(&starter->thread, NULL, start_connection, starter) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!starter->threaded)
 		start_connection(starter);
 }

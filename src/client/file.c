@@ -412,6 +412,9 @@ file_read(Directory *directory, SourceFile *file)
 
 	if (file->text != NULL || file->unusable)
 		return !file->unusable;
+	/* nothing has begun that would have to be ended */
+	if (interrupt_count() > 0)
+		_exit(STATUS_CANCELLED);
 	file->unusable = true;
 	/* by its name in the open folder, or by a path without symbolic links */
 	fd = openat(directory->folder, file->real ? file->real : file->name,

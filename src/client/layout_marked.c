@@ -59,6 +59,9 @@ dbmate_check_block(Marked *marked, const Block *block)
 						   other->transactional == 0 ? "outside" : "in");
 			return;
 		}
+		/* that one was compared with those before it */
+		if (other->role == block->role && other != block)
+			return;
 	}
 }
 

@@ -164,7 +164,8 @@ script_replace(Directory *directory, const Options *options, Script *script)
 	initPQExpBuffer(&work.text);
 	span_add(&work);
 	from = script->text;
-	while ((at = strstr(from, OPENING)) != NULL)
+	while (work.problems < MOST_PROBLEMS &&
+		   (at = strstr(from, OPENING)) != NULL)
 	{
 		append_text(&work, from, (size_t) (at - from));
 		from = replace_one(&work, at);

@@ -100,6 +100,23 @@ on_progress(Session *session, const char *message, const char *detail)
 	monitor_forget();
 }
 
+/* A line that wraps could not be taken back.  It is cut after so many
+ * characters, and where snprintf() has cut one. */
+static void
+cut_line(char *line, int columns)
+{
+	char *at = line;
+
+	for (int i = 0; *at != '\0' && i < columns; i++)
+	{
+		do
+			at++;
+		while ((*at & 0xC0) == 0x80);
+	}
+	*at = '\0';
+	line[utf8_valid(line, at - line)] = '\0';
+}
+
 static void
 on_tick(Session *session)
 {
@@ -107,22 +124,13 @@ on_tick(Session *session)
 	double elapsed = now_milliseconds() - run->started;
 	const char *waits_for = "";
 	char line[1024];
-	int length;
 
 	if (elapsed > ASK_AFTER_MILLISECONDS)
 		waits_for = monitor_ask(session);
-	length =
-		snprintf(line, sizeof(line), "%s %s  %s  %s",
-				 counter_text(run, run->done + 1), expected_id(run, run->done),
-				 duration_text(elapsed), waits_for);
-	if (length >= (int) sizeof(line))
-		length = sizeof(line) - 1;
-	/* a line that wraps could not be taken back; no character is cut */
-	if (length >= session->report->width)
-		length = session->report->width - 1;
-	while (length > 0 && (line[length] & 0xC0) == 0x80)
-		length--;
-	line[length] = '\0';
+	snprintf(line, sizeof(line), "%s %s  %s  %s",
+			 counter_text(run, run->done + 1), expected_id(run, run->done),
+			 duration_text(elapsed), waits_for);
+	cut_line(line, session->report->width - 1);
 	printf("\r\033[K%s", line);
 	fflush(stdout);
 	run->drawn = true;
