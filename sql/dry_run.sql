@@ -85,6 +85,8 @@ CALL dbvc.migrate(dry_run => true, target => 'a1_deferred', out_of_order => true
 SELECT id FROM dbvc.migration_register('a0_block', E'SELECT 1;\nBEGIN;\nDO $$ BEGIN PERFORM 1 / 0; END $$;\nCOMMIT;', transactional => false);
 CALL dbvc.migrate(dry_run => true, target => 'a0_block', out_of_order => true);
 SELECT id, ok, statements, detail FROM dbvc.migration_dry_run WHERE id LIKE 'a%' ORDER BY event_id;
+DROP TABLE moods;
+DROP TYPE mood;
 
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;

@@ -125,7 +125,13 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		run_whole(run, last);
 	if (run->error != NULL)
 	{
+		uint32 held = QueryCancelHoldoffCount;
+
+		/* a cancel that comes twice must not hide what it has ended */
+		QueryCancelHoldoffCount = held + 1;
 		dbvc_warn_leftovers(drive->leftovers);
+		QueryCancelPending = false;
+		QueryCancelHoldoffCount = held;
 		ReThrowError(run->error);
 	}
 	/* INFO is sent whatever client_min_messages is */
