@@ -102,6 +102,8 @@ sub client_start
 	my $job = { in => '', out => '', err => '', args => "@args" };
 
 	local %ENV = environment($opt);
+	# what nohup or a shell in the background ignores would be ignored by the client too
+	local @SIG{qw(HUP INT TERM)} = ('DEFAULT') x 3;
 	$job->{run} = IPC::Run::start([ @{ $opt->{wrap} // [] }, 'dbvc', @args ], '<', \$job->{in}, '>', \$job->{out}, '2>', \$job->{err},
 		IPC::Run::timeout($timeout));
 	$job->{pid} = $job->{run}{KIDS}[0]{PID};
