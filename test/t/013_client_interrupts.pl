@@ -266,7 +266,8 @@ is(client_end($job), 3, 'a server that dies: exit status 3');
 like($job->{out}, qr/^\{.*"exit_status": 3.*\}\n\z/s, '... in the document too');
 client_says(3, qr/connection to server .* failed/, 'no server: exit status 3', 'migrate', $dir);
 $node->start;
-is(statuses(), '1_a applied, 2_b pending', 'the server is back');
+# the commit of 1_a did not wait for the disk, and its session could not make up for that
+like(statuses(), qr/^1_a (?:applied|pending), 2_b pending$/, 'the server is back');
 put_files($dir, '2_b.up.sql' => q{INSERT INTO ran VALUES ('2')});
 client_is(0, '... and the next run goes on', 'migrate', $dir);
 each_once(2, 'a server that died');
