@@ -190,6 +190,22 @@ is_beginning(const DbvcPart *part, const DbvcPart *other)
 	return true;
 }
 
+DBVC_NORETURN static void
+refuse_path(const DbvcPart *part, const DbvcPart *other)
+{
+	if (part->depth == other->depth)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("part \"%s\" is given twice", part->path),
+						errdetail("Its types are \"%s\" and \"%s\".",
+								  part->type, other->type),
+						errhint("A part has one type.")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("a part cannot be in another part"),
+					errdetail("\"%s\" is where \"%s\" begins.", part->path,
+							  other->path),
+					errhint("What is in an item stays there.")));
+}
+
 /* Parts are in order of their paths. */
 static void
 check_parts(DbvcPart *part, int count)
@@ -200,11 +216,7 @@ check_parts(DbvcPart *part, int count)
 	{
 		by_type[i] = &part[i];
 		if (i > 0 && is_beginning(&part[i - 1], &part[i]))
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("a part cannot be in another part"),
-							errdetail("\"%s\" is where \"%s\" begins.",
-									  part[i - 1].path, part[i].path),
-							errhint("What is in an item stays there.")));
+			refuse_path(&part[i - 1], &part[i]);
 	}
 	qsort(by_type, count, sizeof(DbvcPart *), compare_types);
 	for (int i = 1; i < count; i++)

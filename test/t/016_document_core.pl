@@ -58,7 +58,7 @@ CREATE TABLE id (n serial, v jsonb);
 INSERT INTO id (v) SELECT v::jsonb FROM unnest(ARRAY['"a"', '"b"', '"c"', '"d"', '"1"', '1', '1.0', '2', '-2', '1e30', '"#1"', '"~1"', '"~2"', '"="',
 	'"=a"', '""', 'null', 'true', '{}', '[]', '{"id": 1}', '"\u00e9"', '" "']) v;
 INSERT INTO id (v) VALUES (to_jsonb(repeat('x', 500))), (to_jsonb(repeat('x', 501))), (to_jsonb('~' || repeat('x', 499))),
-	(to_jsonb('~' || repeat('x', 498))), (to_jsonb(10::numeric ^ 499)), (to_jsonb(10::numeric ^ 498));
+	(to_jsonb('~' || repeat('x', 498))), (to_jsonb(repeat('9', 499)::numeric)), (to_jsonb(repeat('9', 500)::numeric));
 INSERT INTO id (v) SELECT to_jsonb(i) FROM generate_series(10, 60) i;
 INSERT INTO id (v) SELECT to_jsonb(md5(i::text)) FROM generate_series(1, 60) i;
 
@@ -386,14 +386,14 @@ foreach my $round (1 .. $rounds)
 	push @cases, { old => \@old, new => \@new };
 }
 
-my @counts = split /\n/, $node->safe_psql('postgres', join(' UNION ALL ', map {
+my @counts = split /\n/, $node->safe_psql('postgres', join(";\n", map {
 	my $case = $cases[$_];
-	"SELECT $_, (SELECT count(*) FROM dbvc.document_diff("
+	"SELECT count(*) FROM dbvc.document_diff("
 	  . array_literal([ map { $_->{id} } @{ $case->{old} } ], 'text') . ', '
 	  . array_literal([ map { $_->{ord} } @{ $case->{old} } ], 'bigint') . ', '
 	  . array_literal([ map { $_->{value} } @{ $case->{old} } ], 'jsonb') . ", '["
-	  . join(',', @{ $case->{new} }) . "]'))"
-} 0 .. $#cases) . ' ORDER BY 1') =~ s/^\d+\|//mgr;
+	  . join(',', @{ $case->{new} }) . "]')"
+} 0 .. $#cases));
 my @more;
 foreach my $i (0 .. $#cases)
 {
@@ -523,9 +523,9 @@ foreach my $round (1 .. $rounds)
 		? join(' ', sort map { $json->encode($_) } @conflicts)
 		: document_of($expected->{list}, \%slim) };
 }
-my @results = split /\n/, $node->safe_psql('postgres', join(' UNION ALL ', map {
-	"SELECT $_, dbvc.document_merge(" . join(', ', map { "'$_'" } @{ $merges[$_]{documents} }) . q{, '{"part": "x"}')::text}
-} 0 .. $#merges) . ' ORDER BY 1') =~ s/^\d+\|//mgr;
+my @results = split /\n/, $node->safe_psql('postgres', join(";\n", map {
+	"SELECT dbvc.document_merge(" . join(', ', map { "'$_'" } @{ $merges[$_]{documents} }) . q{, '{"part": "x"}')::text}
+} 0 .. $#merges));
 my (@wrong, $conflicts);
 foreach my $i (0 .. $#merges)
 {
