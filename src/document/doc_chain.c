@@ -13,8 +13,6 @@
  */
 #include "document/doc_raw.h"
 
-#include "utils/memutils.h"
-
 #define NONE (-1)
 
 typedef struct Chain
@@ -135,13 +133,6 @@ offer(Chain *chain, int link)
 	}
 }
 
-static void *
-make_array(int count, Size size)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) (count + 1) * size);
-}
-
 /* Links from one new item, which exclude each other: "from" to "to". */
 static void
 take(Chain *chain, int from, int to, int items)
@@ -195,10 +186,10 @@ dbvc_chain_choose(DbvcLink *links, int count, int items)
 		links[i].chosen = simple;
 	if (simple)
 		return;
-	chain.keys = make_array(count, sizeof(int64));
-	chain.best = make_array(count, sizeof(int));
-	chain.total = make_array(count, sizeof(int64));
-	chain.before = make_array(count, sizeof(int));
+	chain.keys = dbvc_raw_array(count, sizeof(int64));
+	chain.best = dbvc_raw_array(count, sizeof(int));
+	chain.total = dbvc_raw_array(count, sizeof(int64));
+	chain.before = dbvc_raw_array(count, sizeof(int));
 	choose(&chain, count, items);
 	pfree(chain.keys);
 	pfree(chain.best);

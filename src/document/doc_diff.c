@@ -5,7 +5,6 @@
 #include "document/doc_raw.h"
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #define NONE (-1)
 
@@ -22,18 +21,11 @@ typedef struct Plan
 	bool *keeps;	 /* its rank */
 } Plan;
 
-static void *
-make_array(int count, Size size)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) (count + 1) * size);
-}
-
 static void
 choose_ranks_to_keep(Plan *plan)
 {
 	int count = plan->items->count;
-	DbvcLink *links = make_array(count, sizeof(DbvcLink));
+	DbvcLink *links = dbvc_raw_array(count, sizeof(DbvcLink));
 	int found = 0;
 
 	for (int n = 0; n < count; n++)
@@ -233,13 +225,14 @@ dbvc_items_plan(const DbvcItems *existing, const DbvcItems *items,
 	DbvcItemWrites writes = {0};
 	int count = items->count;
 
-	plan.after = make_array(count, sizeof(DbvcItem));
-	plan.same = make_array(count, sizeof(bool));
-	plan.keeps = make_array(count, sizeof(bool));
+	plan.after = dbvc_raw_array(count, sizeof(DbvcItem));
+	plan.same = dbvc_raw_array(count, sizeof(bool));
+	plan.keeps = dbvc_raw_array(count, sizeof(bool));
 	choose_ranks_to_keep(&plan);
 	set_rows(&plan, used);
 	set_ranks(&plan);
-	writes.write = make_array(count + existing->count, sizeof(DbvcItemWrite));
+	writes.write =
+		dbvc_raw_array(count + existing->count, sizeof(DbvcItemWrite));
 	add_deletes(&plan, &writes);
 	add_changes(&plan, &writes);
 	add_inserts(&plan, &writes);
@@ -249,7 +242,7 @@ dbvc_items_plan(const DbvcItems *existing, const DbvcItems *items,
 DbvcItemWrites
 dbvc_items_diff(const DbvcItems *existing, const DbvcItems *items, int64 used)
 {
-	int *match = make_array(items->count, sizeof(int));
+	int *match = dbvc_raw_array(items->count, sizeof(int));
 
 	dbvc_items_match(existing, items, match);
 	return dbvc_items_plan(existing, items, match, used);

@@ -182,9 +182,7 @@ dbvc_document_combine(PG_FUNCTION_ARGS)
 	for (int p = 0; p < parts->count; p++)
 	{
 		document->items[p].item =
-			MemoryContextAllocHuge(CurrentMemoryContext,
-								   (Size) (document->items[p].count + 1) *
-									   sizeof(DbvcItem));
+			dbvc_raw_array(document->items[p].count, sizeof(DbvcItem));
 		document->items[p].count = 0;
 	}
 	for (int i = 0; i < count; i++)
@@ -204,9 +202,7 @@ existing_argument(FunctionCallInfo fcinfo)
 	Datum *ords = array_argument(fcinfo, 1, &items.count);
 	Datum *values = array_argument(fcinfo, 2, &items.count);
 
-	items.item =
-		MemoryContextAllocHuge(CurrentMemoryContext,
-							   (Size) (items.count + 1) * sizeof(DbvcItem));
+	items.item = dbvc_raw_array(items.count, sizeof(DbvcItem));
 	for (int i = 0; i < items.count; i++)
 	{
 		text *id = DatumGetTextPP(ids[i]);

@@ -8,8 +8,6 @@
  */
 #include "document/doc_raw.h"
 
-#include "utils/memutils.h"
-
 #define NONE (-1)
 
 /* Pairs of equal items, for each item, up to which all are considered. */
@@ -44,13 +42,6 @@ typedef struct Groups
 	int64 pairs;
 	bool any_choice;
 } Groups;
-
-static void *
-make_array(int count, Size size)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) (count + 1) * size);
-}
 
 static void
 set_match(Match *match, int new_index, int old_index)
@@ -234,7 +225,7 @@ static void
 match_best(Match *match, const Groups *groups)
 {
 	int limit = (int) groups->pairs + (match->end - match->from);
-	DbvcLink *links = make_array(limit, sizeof(DbvcLink));
+	DbvcLink *links = dbvc_raw_array(limit, sizeof(DbvcLink));
 	int count = 0;
 
 	for (int n = match->from; n < match->end; n++)
@@ -291,10 +282,11 @@ match_values(Match *match)
 	DbvcHash table = dbvc_hash_make(match->old_end);
 	Groups groups = {0};
 
-	groups.group = make_array(match->old_end - match->from, sizeof(Group));
-	groups.of_old = make_array(match->old_end, sizeof(int));
-	groups.of_new = make_array(match->end, sizeof(int));
-	groups.old_members = make_array(match->old_end - match->from, sizeof(int));
+	groups.group = dbvc_raw_array(match->old_end - match->from, sizeof(Group));
+	groups.of_old = dbvc_raw_array(match->old_end, sizeof(int));
+	groups.of_new = dbvc_raw_array(match->end, sizeof(int));
+	groups.old_members =
+		dbvc_raw_array(match->old_end - match->from, sizeof(int));
 	group_old(match, &groups, &table);
 	group_new(match, &groups, &table);
 	list_members(match, &groups);

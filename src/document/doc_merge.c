@@ -8,8 +8,6 @@
  */
 #include "document/doc_raw.h"
 
-#include "utils/memutils.h"
-
 #define NONE (-1)
 
 /* An item of the result, as far as it is known where it comes from. */
@@ -42,17 +40,10 @@ typedef struct PartMerge
 	List **conflicts;
 } PartMerge;
 
-static void *
-make_array(int count, Size size)
-{
-	return MemoryContextAllocHuge(CurrentMemoryContext,
-								  (Size) (count + 1) * size);
-}
-
 static int *
 make_indexes(int count)
 {
-	int *indexes = make_array(count, sizeof(int));
+	int *indexes = dbvc_raw_array(count, sizeof(int));
 
 	for (int i = 0; i < count; i++)
 		indexes[i] = NONE;
@@ -78,7 +69,7 @@ make_side(const DbvcItems *old, const DbvcItems *items)
 {
 	Side side = {.items = items};
 
-	side.match = make_array(items->count, sizeof(int));
+	side.match = dbvc_raw_array(items->count, sizeof(int));
 	side.of_old = make_indexes(old->count);
 	side.node = make_indexes(items->count);
 	dbvc_items_match(old, items, side.match);
@@ -149,7 +140,7 @@ inserted_by(const Side *side, int *index)
 {
 	DbvcItems items = {0};
 
-	items.item = make_array(side->items->count, sizeof(DbvcItem));
+	items.item = dbvc_raw_array(side->items->count, sizeof(DbvcItem));
 	for (int i = 0; i < side->items->count; i++)
 	{
 		if (side->match[i] != NONE)
@@ -173,7 +164,7 @@ merge_inserted(PartMerge *merge)
 	int *current_index = make_indexes(current->items->count);
 	DbvcItems by_writer = inserted_by(changed, changed_index);
 	DbvcItems by_other = inserted_by(current, current_index);
-	int *match = make_array(by_writer.count, sizeof(int));
+	int *match = dbvc_raw_array(by_writer.count, sizeof(int));
 
 	dbvc_items_match(&by_other, &by_writer, match);
 	for (int i = 0; i < by_writer.count; i++)
@@ -234,8 +225,8 @@ list_shared(const PartMerge *merge, const Side *side, int *places,
 static bool
 writer_reordered(PartMerge *merge)
 {
-	int *changed = make_array(merge->old->count, sizeof(int));
-	int *current = make_array(merge->old->count, sizeof(int));
+	int *changed = dbvc_raw_array(merge->old->count, sizeof(int));
+	int *current = dbvc_raw_array(merge->old->count, sizeof(int));
 	bool changed_sorted;
 	bool current_sorted;
 	int count = list_shared(merge, &merge->changed, changed, &changed_sorted);
@@ -294,7 +285,7 @@ make_items(const PartMerge *merge, int first, int *match)
 {
 	DbvcItems items = {0};
 
-	items.item = make_array(merge->count, sizeof(DbvcItem));
+	items.item = dbvc_raw_array(merge->count, sizeof(DbvcItem));
 	for (int i = first; i != NONE; i = merge->node[i].next)
 	{
 		const MergeNode *node = &merge->node[i];
@@ -349,10 +340,10 @@ merge_part(PartMerge *merge, const DbvcItems *changed,
 
 	merge->changed = make_side(merge->old, changed);
 	merge->current = make_side(merge->old, current);
-	merge->node = make_array(most, sizeof(MergeNode));
+	merge->node = dbvc_raw_array(most, sizeof(MergeNode));
 	merge_known(merge);
 	merge_inserted(merge);
-	*match = make_array(most, sizeof(int));
+	*match = dbvc_raw_array(most, sizeof(int));
 	items = make_items(merge, put_in_order(merge), *match);
 	check_ids(merge, &items, *match);
 	return items;

@@ -27,6 +27,14 @@
 #define DBVC_RAW_MAX_ELEMENTS \
 	((int) Min(MaxAllocSize / sizeof(JsonbValue), JB_CMASK))
 
+/* Room for so many and one more; never NULL. */
+static inline void *
+dbvc_raw_array(int count, Size size)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext,
+								  ((Size) count + 1) * size);
+}
+
 static inline uint32
 dbvc_raw_uint32(const char *data)
 {
@@ -273,8 +281,8 @@ typedef struct DbvcLink
 /*
  * Choose the links that are worth most together: each new and old item at
  * most once, ranks rising as the new items do, and with room between two for
- * the new items between them, of which there are "items" in all.  Links come in order of
- * new_index.  O(n log n).
+ * the new items between them, of which there are "items" in all.  Links come
+ * in order of new_index.  O(n log n).
  */
 extern void dbvc_chain_choose(DbvcLink *links, int count, int items);
 

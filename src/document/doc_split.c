@@ -42,9 +42,7 @@ dbvc_items_read(const DbvcPart *part, const DbvcValue *array)
 				 errmsg("elements must be given as an array"),
 				 errdetail("They are those of part \"%s\".", part->path)));
 	items.count = dbvc_raw_count(array);
-	items.item =
-		MemoryContextAllocHuge(CurrentMemoryContext,
-							   (Size) Max(items.count, 1) * sizeof(DbvcItem));
+	items.item = dbvc_raw_array(items.count, sizeof(DbvcItem));
 	elements = dbvc_raw_elements(array);
 	for (int i = 0; i < items.count; i++)
 	{
