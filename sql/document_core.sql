@@ -180,3 +180,4 @@ WHERE s.ctid = i.place ORDER BY s.ctid;
 DROP TABLE sample, place, stored, stored_item;
 DROP FUNCTION items_of, difference, many, merge;
 DROP EXTENSION dbvc;
+DROP SCHEMA dbvc;
