@@ -15,6 +15,7 @@ SQL_PARTS = \
 	src/migration/state.sql \
 	src/migration/view.sql \
 	src/migration/migration.sql \
+	src/document/document.sql \
 	src/core/grants.sql
 
 # The module: every capability's C files; the client is a program of its own
