@@ -130,7 +130,7 @@ foreach my $layout (layout_names())
 		is_refused("$layout: down without up", { %{ $of{2} }, %half }, [], qr/^D\/\Q$down_file\E:0:0: is a down script without its up script$/);
 	}
 
-	foreach my $second (grep { $_ ne $layout } layout_names())
+	foreach my $second (grep { $_ gt $layout } layout_names())
 	{
 		my %second = migration_files($second, 20, 'b', "SELECT 1;\n", "SELECT 1;\n");
 		my ($first_names, $second_names) = map { '(?:' . join('|', map { quotemeta } keys %$_) . ')' } ($of{2}, \%second);
@@ -224,7 +224,7 @@ sub made_up
 	} map { $name->() } (1 .. $number);
 }
 
-foreach my $round (1 .. 3)
+foreach my $round (1 .. 2)
 {
 	my $diesel_version = sub { return $_[0] =~ s/_.*//sr =~ tr/-//dr; };
 	my @names = made_up(300, $diesel_version, sub { return odd_text(7) . one_of('', '_x', '_' . odd_text(2)); });
@@ -356,6 +356,7 @@ foreach my $case (
 	put_files($dir, map { $_ => slurp_file("$dir/$_") =~ s/ transaction:false//gr } keys %$files) if $layout eq 'dbmate';
 	is(rows_of(client_json(1, "$layout: how it runs is part of it", 'check', $dir), 'id', 'verdict'), "$id changed", '... and changing it is a change');
 }
+$db = new_db('CREATE TABLE t (a int)');
 foreach my $case (
 	[ 'diesel', { '1_i/up.sql' => "%s", '1_i/metadata.toml' => "run_in_transaction = true\n" } ],
 	[ 'flyway', { 'V1__i.sql' => '%s', 'V1__i.sql.conf' => 'executeInTransaction=true' } ],
@@ -364,7 +365,6 @@ foreach my $case (
 {
 	my ($layout, $files) = @$case;
 
-	$db = new_db('CREATE TABLE t (a int)');
 	client_says(1, qr/transactional|transaction/, "$layout: CONCURRENTLY in what is to run in a transaction", 'migrate',
 		make_dir(map { $_ => sprintf($files->{$_} . '%1$.0s', "CREATE INDEX CONCURRENTLY i ON t (a);\n") } keys %$files));
 	is(events(), '', '... is not even registered');

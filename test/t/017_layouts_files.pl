@@ -194,10 +194,10 @@ client_json(2, '... as JSON', 'plan', $dir);
 
 # a file that is made to cost much
 my $began = time;
-$dir = make_dir('1_a.sql' => "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 1;\n" x 10_000);
-is_taken('a dbmate file of 20,000 blocks', $dir, [], '1_a');
-$dir = make_dir('V1__a.sql' => 'SELECT 1' . ', ${x' x 50_000);
-is_refused('a placeholder that is not closed, 50,000 times', $dir, [], (qr/^D\/V1__a\.sql:1:\d+: placeholder is not closed/) x 20);
+$dir = make_dir('1_a.sql' => "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 1;\n" x 100_000);
+is_taken('a dbmate file of 200,000 blocks', $dir, [], '1_a');
+$dir = make_dir('V1__a.sql' => 'SELECT 1' . ', ${x' x 500_000);
+is_refused('a placeholder that is not closed, 500,000 times', $dir, [], (qr/^D\/V1__a\.sql:1:\d+: placeholder is not closed/) x 20);
 $dir = make_dir('1_a.sql' => "-- +goose Up\n" . "-- +goose foo\n" x 30_000);
 is(scalar(my @said = client_is(2, '30,000 wrong lines', 'plan', $dir, '--json')->{out} =~ /"unknown annotation/g), 20_000, '... are cut off');
 cmp_ok(time - $began, '<', 15, '... all of it in reasonable time');
