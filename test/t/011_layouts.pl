@@ -1,5 +1,5 @@
 # Directories of files as other tools keep them: up and back in each layout, the order of each tool, what is registered.
-# 015_layouts_flyway.pl has what only Flyway has, 017_layouts_files.pl what is wrong with directories.
+# 018_layouts_flyway.pl has what only Flyway has, 019_layouts_files.pl what is wrong with directories.
 #
 # DBVC_FUZZ_SEED, given to prove, changes the names that are made up.
 use strict;
