@@ -417,7 +417,8 @@ extern PGresult *session_query(Session *session, const char *sql,
 extern bool session_execute(Session *session, const char *sql);
 /* Status that fits report->error. */
 extern ExitStatus session_status(const Session *session);
-/* Column of a row, NULL for a null; lives as long as the result, or for good. */
+/* Column of a row, NULL for a null; it lives as long as the result, the copy
+ * for good. */
 extern const char *value_at(const PGresult *result, int row, int column);
 extern const char *copy_at(const PGresult *result, int row, int column);
 
@@ -482,8 +483,8 @@ extern bool register_directory(Session *session, const Comparison *comparison);
 extern void locate_error(Session *session, const Directory *directory);
 /* in directory.c */
 
-/* Bytes of a script, 0 for none; of all scripts of a migration, and of its files
- * as they were. */
+/* Bytes of a script, 0 for none; of all scripts of a migration, and of its
+ * files as they were. */
 extern size_t script_length(const Script *script);
 extern size_t migration_bytes(const Migration *migration);
 /* NULL: there is none. */

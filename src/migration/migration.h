@@ -278,9 +278,9 @@ DBVC_NORETURN extern void dbvc_unknown_migration(const char *id);
 extern int dbvc_natural_compare(const char *a, const char *b);
 /*
  * All migrations in the order they are to be applied: by requires, ties in
- * natural order of their sort keys, repeatables last.  Never fails: a requirement that is not
- * registered stands in state->missing, and members of a circle come last with
- * state->circular set.
+ * natural order of their sort keys, repeatables last.  Never fails: a
+ * requirement that is not registered stands in state->missing, and members of
+ * a circle come last with state->circular set.
  */
 extern List *dbvc_order(List *states);
 /* Raise DBVC_MISSING_REQUIRED or DBVC_CYCLE when a migration that is to run

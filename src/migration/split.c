@@ -28,9 +28,8 @@
 #define WORDS_SEEN 4
 
 #define TRANSACTION_HINT \
-	"Of transaction control a script may hold BEGIN and COMMIT, in pairs or " \
-	"a " \
-	"COMMIT alone."
+	"A script may hold BEGIN and COMMIT, in pairs or a COMMIT alone, and no " \
+	"other transaction control."
 #define PSQL_HINT "The server does not know psql's commands; write SQL."
 #define COPY_HINT \
 	"The data begin on the line after the semicolon, and end with a line " \

@@ -3,11 +3,12 @@
  *		Migrations that cannot run in one transaction.
  *
  * A script that holds CREATE INDEX CONCURRENTLY and its like, or a COMMIT in
- * its midst, is cut into steps: runs of ordinary statements, each in a transaction of its own that
- * also records the step, and single statements for the background worker.  A
- * "started" event commits before anything runs.  If this session dies, that
- * start has no end and the migration reads "interrupted"; the next run goes on
- * at the first statement that is not recorded as done.
+ * its midst, is cut into steps: runs of ordinary statements, each in a
+ * transaction of its own that also records the step, and single statements for
+ * the background worker.  A "started" event commits before anything runs.  If
+ * this session dies, that start has no end and the migration reads
+ * "interrupted"; the next run goes on at the first statement that is not
+ * recorded as done.
  */
 #include "migration/migration.h"
 
