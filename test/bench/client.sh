@@ -171,4 +171,6 @@ case_client_again() {
   printf '\nwith 10,000 files applied\n'
   for what in "${many[@]}"; do again_line "$what" "$(client_name "${what% many}")" 'psql status many'; done
   goal "client-again, $count files: dbvc migrate DIR, ms" "$(figure client-again 'dbvc migrate' median)" 20
+  # what holds of it on a busy machine
+  goal "client-again, $count files: dbvc migrate DIR / psql SELECT 1" "$(ratio client-again 'dbvc migrate' 'psql connect')" 2
 }
