@@ -18,8 +18,6 @@
 #define EXTENSION_QUERY \
 	"SELECT extversion FROM pg_catalog.pg_extension " \
 	"WHERE extname OPERATOR(pg_catalog.=) 'dbvc'"
-/* Makes a new server process load what the first real question needs. */
-#define WARM_UP_QUERY "SELECT FROM dbvc.migration_compare('{}', '{}')"
 
 /* Wait until a line was typed; false at Ctrl-C. */
 static bool
@@ -116,8 +114,8 @@ ignore_notice(void *arg, const PGresult *result)
 }
 
 /*
- * In a thread of its own: connect, and have the server load its library and
- * catalogs.  Whatever fails here is asked again, and then told.
+ * In a thread of its own: connect, and ask for the extension.  Whatever fails
+ * here is asked again, and then told.
  */
 static void *
 start_connection(void *arg)
@@ -128,9 +126,6 @@ start_connection(void *arg)
 	PQsetNoticeReceiver(starter->connection, ignore_notice, NULL);
 	if (PQstatus(starter->connection) == CONNECTION_OK)
 		starter->extension = PQexec(starter->connection, EXTENSION_QUERY);
-	if (PQresultStatus(starter->extension) == PGRES_TUPLES_OK &&
-		PQntuples(starter->extension) == 1)
-		PQclear(PQexec(starter->connection, WARM_UP_QUERY));
 	close(starter->done[1]);
 	return NULL;
 }
