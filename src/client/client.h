@@ -492,6 +492,10 @@ extern const Migration *migration_by_id(const Directory *directory,
 										const char *id);
 /* Read the directory that an argument names; false: problems, and shown. */
 extern bool directory_open(Report *report, Options *options, int argument);
+/* The same for the first argument, and connect meanwhile; false: *status says
+ * with what to end. */
+extern bool directory_and_session(Session *session, Report *report,
+								  Options *options, ExitStatus *status);
 /* The id that a user means by an id, a version or a file name. */
 extern const char *resolve_id(const Directory *directory, const char *name);
 

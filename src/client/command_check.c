@@ -64,15 +64,14 @@ command_check(Report *report, Options *options)
 {
 	Session session = {0};
 	Comparison comparison = {0};
+	ExitStatus status;
 	bool obstacles;
 	int pending;
 	int unfinished = 0;
 
-	session_start(&session, report);
-	if (!directory_open(report, options, 0))
-		return STATUS_USAGE;
-	if (!session_open(&session, report) ||
-		!compare_directory(&session, report->directory, &comparison))
+	if (!directory_and_session(&session, report, options, &status))
+		return status;
+	if (!compare_directory(&session, report->directory, &comparison))
 		return session_failed(&session);
 	obstacles = show_obstacles(report, &comparison);
 	pending = add_pending(report, &comparison);

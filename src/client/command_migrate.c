@@ -246,14 +246,13 @@ command_plan(Report *report, Options *options)
 {
 	Session session = {0};
 	Comparison comparison = {0};
+	ExitStatus status;
 	PGresult *result;
 	bool ours;
 
-	session_start(&session, report);
-	if (!directory_open(report, options, 0))
-		return STATUS_USAGE;
-	if (!session_open(&session, report) ||
-		!compare_directory(&session, report->directory, &comparison))
+	if (!directory_and_session(&session, report, options, &status))
+		return status;
+	if (!compare_directory(&session, report->directory, &comparison))
 		return session_failed(&session);
 	if (show_obstacles(report, &comparison))
 	{
@@ -458,11 +457,8 @@ command_migrate(Report *report, Options *options)
 	Session session = {0};
 	ExitStatus status;
 
-	session_start(&session, report);
-	if (!directory_open(report, options, 0))
-		return STATUS_USAGE;
-	if (!session_open(&session, report))
-		return session_failed(&session);
+	if (!directory_and_session(&session, report, options, &status))
+		return status;
 	for (int attempt = 1;; attempt++)
 	{
 		Comparison comparison = {0};
@@ -526,11 +522,8 @@ command_register(Report *report, Options *options)
 	Comparison comparison = {0};
 	ExitStatus status;
 
-	session_start(&session, report);
-	if (!directory_open(report, options, 0))
-		return STATUS_USAGE;
-	if (!session_open(&session, report))
-		return session_failed(&session);
+	if (!directory_and_session(&session, report, options, &status))
+		return status;
 	if (!make_ready(&session, &comparison, &status))
 		return status;
 	for (int i = 0; i < comparison.verdicts.count; i++)

@@ -90,7 +90,7 @@ error_from(const PGconn *connection, const PGresult *result)
 	if (error->message == NULL)
 	{
 		message = PQerrorMessage(connection);
-		length = strcspn(message, "");
+		length = strlen(message);
 		while (length > 0 && message[length - 1] == '\n')
 			length--;
 		error->message = memory_copy(message, length);

@@ -102,6 +102,20 @@ directory_open(Report *report, Options *options, int argument)
 	return directory->problems.count == 0;
 }
 
+bool
+directory_and_session(Session *session, Report *report, Options *options,
+					  ExitStatus *status)
+{
+	session_start(session, report);
+	if (!directory_open(report, options, 0))
+		*status = STATUS_USAGE;
+	else if (!session_open(session, report))
+		*status = session_failed(session);
+	else
+		return true;
+	return false;
+}
+
 static int
 migration_id(const void *key, const void *member)
 {

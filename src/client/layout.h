@@ -161,6 +161,10 @@ extern char *new_title(Directory *directory, const Options *options);
 /* Write a new file; false and a problem.  What is there stays as it is. */
 extern bool new_file(Directory *directory, PointerList *created,
 					 const char *name, const char *text);
+/* NUMBER_NAME of a new migration, the number as version_after() finds it; NULL
+ * and a problem. */
+extern char *new_stem(Directory *directory, const Options *options,
+					  const char *first);
 /* A problem if the number of a new migration would be larger than that. */
 extern bool new_fits(Directory *directory, const char *stem,
 					 const char *largest);

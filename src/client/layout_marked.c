@@ -115,17 +115,13 @@ static bool
 dbmate_create(Directory *directory, const Options *options,
 			  PointerList *created)
 {
-	const Migration *newest = newest_migration(directory);
-	const char *title = new_title(directory, options);
+	char *stem = new_stem(directory, options, NULL);
 	char *name;
 
-	if (title == NULL)
+	if (stem == NULL)
 		return false;
-	name =
-		format("%s_%s.sql",
-			   version_after(newest != NULL ? newest->id : NULL, NULL), title);
-	return new_is_last(directory, name_without(name, ".sql"),
-					   key_by_bytes(name)) &&
+	name = format("%s.sql", stem);
+	return new_is_last(directory, stem, key_by_bytes(name)) &&
 		   new_file(directory, created, name,
 					"-- migrate:up\n\n\n-- migrate:down\n\n");
 }
@@ -276,15 +272,10 @@ static bool
 goose_create(Directory *directory, const Options *options,
 			 PointerList *created)
 {
-	const Migration *newest = newest_migration(directory);
-	const char *title = new_title(directory, options);
-	char *stem;
+	char *stem = new_stem(directory, options, NULL);
 
-	if (title == NULL)
+	if (stem == NULL)
 		return false;
-	stem =
-		format("%s_%s",
-			   version_after(newest != NULL ? newest->id : NULL, NULL), title);
 	return new_fits(directory, stem, LARGEST_INT64) &&
 		   new_is_last(directory, stem, number_from_name(stem)) &&
 		   new_file(directory, created, format("%s.sql", stem),

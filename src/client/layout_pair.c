@@ -72,15 +72,12 @@ static bool
 golang_create(Directory *directory, const Options *options,
 			  PointerList *created)
 {
-	const Migration *newest = newest_migration(directory);
-	const char *title = new_title(directory, options);
-	char *stem;
+	char *stem = new_stem(directory, options, NULL);
+	const char *title;
 
-	if (title == NULL)
+	if (stem == NULL)
 		return false;
-	stem =
-		format("%s_%s",
-			   version_after(newest != NULL ? newest->id : NULL, NULL), title);
+	title = strchr(stem, '_') + 1;
 	return new_fits(directory, stem, LARGEST_UINT64) &&
 		   new_is_last(directory, stem, number_from_name(stem)) &&
 		   new_file(directory, created, format("%s.up.sql", stem),

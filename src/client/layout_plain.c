@@ -153,29 +153,26 @@ static bool
 plain_create(Directory *directory, const Options *options,
 			 PointerList *created)
 {
-	const Migration *newest = newest_migration(directory);
-	const char *title = new_title(directory, options);
+	char *stem = new_stem(directory, options, "0001");
+	const char *title;
 	bool with_down = false;
-	char *stem;
 
-	if (title == NULL)
+	if (stem == NULL)
 		return false;
+	title = strchr(stem, '_') + 1;
 	for (int i = 0; i < directory->migrations.count; i++)
 	{
 		const Migration *other = directory->migrations.items[i];
 
 		with_down = with_down || other->down != NULL;
 	}
-	stem = format("%s_%s",
-				  version_after(newest != NULL ? newest->id : NULL, "0001"),
-				  title);
 	if (plain_suffixes[plain_suffix(format("%s.sql", stem))].role != PART_UP)
 	{
 		problem_add(directory, NULL, 0, 0, NULL, plain_hint,
 					"the name ends like that of another script: %s", title);
 		return false;
 	}
-	return new_is_last(directory, stem, stem) &&
+	return new_is_last(directory, stem, plain_version(stem)) &&
 		   new_file(directory, created, format("%s.sql", stem),
 					format("-- %s\n\n", title)) &&
 		   (!with_down ||

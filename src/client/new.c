@@ -77,6 +77,19 @@ version_after(const char *newest, const char *first)
 	return strcmp(now, next) > 0 ? now : next;
 }
 
+char *
+new_stem(Directory *directory, const Options *options, const char *first)
+{
+	const Migration *newest = newest_migration(directory);
+	const char *title = new_title(directory, options);
+
+	if (title == NULL)
+		return NULL;
+	return format("%s_%s",
+				  version_after(newest != NULL ? newest->id : NULL, first),
+				  title);
+}
+
 bool
 new_fits(Directory *directory, const char *stem, const char *largest)
 {
