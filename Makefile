@@ -16,6 +16,10 @@ SQL_PARTS = \
 	src/migration/view.sql \
 	src/migration/migration.sql \
 	src/document/document.sql \
+	src/document/face.sql \
+	src/document/adopt.sql \
+	src/document/item.sql \
+	src/document/backfill.sql \
 	src/core/grants.sql
 
 # The module: every capability's C files; the client is a program of its own

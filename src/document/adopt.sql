@@ -1,0 +1,3 @@
+--
+-- Taking a table in and giving it back.
+--

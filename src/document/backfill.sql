@@ -1,0 +1,3 @@
+--
+-- Converting what nobody writes, releasing, and what there is to know about it.
+--

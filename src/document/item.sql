@@ -1,0 +1,3 @@
+--
+-- Documents by key, and items one by one.
+--
