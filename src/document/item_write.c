@@ -14,6 +14,7 @@
 #include "document/item.h"
 
 #include "document/doc_raw.h"
+#include "document/runtime.h"
 
 #include "access/xact.h"
 #include "common/int.h"
@@ -65,7 +66,12 @@ convert(DbvcTarget *target)
 		dbvc_target_missing(target);
 	target->version = -1;
 	if (stored->version == 0)
+	{
+		if (stored->document != NULL)
+			dbvc_document_examine(target->adopted, target->key,
+								  stored->document->slim, stored->document);
 		dbvc_stored_write(stored, stored->document, NULL);
+	}
 	/* somebody has split it; or it is not for this role to write */
 	else if (dbvc_target_run(target, DBVC_RUN_BASE_RAISE, NULL, false) == 0)
 		dbvc_target_missing(target);

@@ -9,6 +9,7 @@
 #include "document/item.h"
 
 #include "document/doc_raw.h"
+#include "document/runtime.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -153,6 +154,17 @@ try_insert(Write *write, int attempt)
 }
 
 static void
+write_whole(const Write *write, DbvcStored *stored, Jsonb *whole)
+{
+	const DbvcAdopted *adopted = write->target.adopted;
+	DbvcDocument *document = dbvc_doc_split(adopted->parts, whole);
+
+	if (!adopted->releasing)
+		dbvc_document_examine(adopted, stored->key, whole, document);
+	dbvc_stored_write(stored, document, NULL);
+}
+
+static void
 put_document(Write *write)
 {
 	DbvcTarget *target = &write->target;
@@ -248,7 +260,7 @@ patch_whole(Write *write, int64 *etag)
 								 ? NULL
 								 : dbvc_doc_combine(parts, stored->document),
 							 write->document);
-	dbvc_stored_write(stored, dbvc_doc_split(parts, patched), NULL);
+	write_whole(write, stored, patched);
 	if (!read_etag(target, false, etag))
 		dbvc_target_missing(target);
 }
