@@ -145,11 +145,11 @@ extern int dbvc_item_find_among(const DbvcAdopted *adopted,
 /* in item_write.c */
 
 /*
- * Save items of one document.  An error is raised, with the number of the item
- * as context; or, if skip is set, noted in the item.
+ * Save items of one document.  An error is raised, of a batch with the number
+ * of the item as context; or, if skip is set, noted in the item.
  */
 extern void dbvc_items_save(DbvcTarget *target, DbvcItemSave *saves, int count,
-							bool skip);
+							bool batch, bool skip);
 
 /* Write the base's row: who has done so has the document to itself.  Converts
  * it if it is whole; P0002 if there is none. */

@@ -35,7 +35,7 @@ dbvc_item_save(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(4))
 		save.given = text_to_cstring(PG_GETARG_TEXT_PP(4));
 	open_target(&target, fcinfo);
-	dbvc_items_save(&target, &save, 1, false);
+	dbvc_items_save(&target, &save, 1, false, false);
 	MemoryContextSwitchTo(target.call);
 	result = CStringGetTextDatum(save.id);
 	SPI_finish();
@@ -236,7 +236,7 @@ dbvc_item_save_batch(PG_FUNCTION_ARGS)
 	saves = read_batch(PG_GETARG_DATUM(2), &count);
 	InitMaterializedSRF(fcinfo, 0);
 	open_target(&target, fcinfo);
-	dbvc_items_save(&target, saves, count, skip);
+	dbvc_items_save(&target, saves, count, true, skip);
 	MemoryContextSwitchTo(target.call);
 	put_results(result, saves, count);
 	SPI_finish();

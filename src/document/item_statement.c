@@ -19,10 +19,19 @@
 #define MAX_ARGS 4
 #define EQ "OPERATOR(pg_catalog.=)"
 #define PLUS "OPERATOR(pg_catalog.+)"
-#define THIS_ITEM "{items key} AND type " EQ " {1} AND item_id " EQ " {2}"
-#define GENERATED \
-	"item_id OPERATOR(pg_catalog.>=) '~' AND " \
-	"item_id OPERATOR(pg_catalog.<) '\x7f'"
+/*
+ * Both indexes of the items begin with key and type, in one order or the
+ * other, and a planner that has no statistics yet finds them equal.  Compared
+ * as a row, (type, item_id) is good for the primary key only.
+ */
+#define THIS_ITEM \
+	"{items key} AND ROW(type, item_id) OPERATOR(pg_catalog.>=) ROW({1}, " \
+	"{2}) " \
+	"AND ROW(type, item_id) OPERATOR(pg_catalog.<=) ROW({1}, {2})"
+#define GENERATED_ITEMS \
+	"{items key} AND ROW(type, item_id) OPERATOR(pg_catalog.>=) ROW({1}, " \
+	"'~') " \
+	"AND ROW(type, item_id) OPERATOR(pg_catalog.<) ROW({1}, '\x7f')"
 #define WRITTEN "version = version " PLUS " 1, updated_at = pg_catalog.now()"
 
 /*
@@ -60,8 +69,8 @@ static const struct
 							{TEXTOID, TEXTOID}},
 	/* an element with this id of its own that has got a generated one */
 	[DBVC_RUN_ITEM_TWIN] =
-		{"SELECT item_id, data FROM {items} WHERE {items key} "
-		 "AND type " EQ " {1} AND " GENERATED " AND deleted_at IS NULL AND "
+		{"SELECT item_id, data FROM {items} WHERE " GENERATED_ITEMS
+		 " AND deleted_at IS NULL AND "
 		 "(data OPERATOR(pg_catalog.->) '" DBVC_PART_ID_KEY
 		 "')::pg_catalog.text " EQ " {2} "
 		 "ORDER BY ord, item_id LIMIT 1",
@@ -75,8 +84,7 @@ static const struct
 		{"SELECT pg_catalog.max(CASE WHEN item_id "
 		 "OPERATOR(pg_catalog.~) '^~[0-9]{1,18}$' THEN "
 		 "pg_catalog.substr(item_id, 2)::pg_catalog.int8 "
-		 "END) FROM {items} WHERE {items key} "
-		 "AND type " EQ " {1} AND " GENERATED,
+		 "END) FROM {items} WHERE " GENERATED_ITEMS,
 		 {TEXTOID}},
 	/* ord is given twice so that the index is used */
 	[DBVC_RUN_ITEM_LIST] = {"SELECT type, item_id, ord, data, version, "

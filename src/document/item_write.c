@@ -39,7 +39,9 @@ typedef struct Writer
 	DbvcTarget *target;
 	DbvcItemSave *saves;
 	int count;
+	bool batch;
 	bool skip;
+	bool changes;		/* there is something to write */
 	bool found;			/* the only item has been looked for, and that holds */
 	Tail *tails;		/* by part */
 	MemoryContext work; /* for one item */
@@ -287,29 +289,22 @@ save_item(Writer *writer, DbvcItemSave *save)
 	keep_result(writer, save);
 }
 
-/* Are all as they shall be?  Asked without a lock. */
-static bool
-is_all_there(Writer *writer)
+/* Is it as it shall be already?  Asked without a lock. */
+static void
+look_at_item(Writer *writer, DbvcItemSave *save)
 {
-	for (int i = 0; i < writer->count; i++)
-	{
-		DbvcItemSave *save = &writer->saves[i];
-		MemoryContext old;
+	MemoryContext old;
 
-		CHECK_FOR_INTERRUPTS();
-		if (save->outcome == DBVC_ITEM_FAILED)
-			continue;
-		old = MemoryContextSwitchTo(writer->work);
-		dbvc_item_find(writer->target, save);
-		MemoryContextSwitchTo(old);
-		if (save->outcome == DBVC_ITEM_FAILED && !writer->skip)
-			dbvc_item_raise(save);
-		keep_result(writer, save);
-		if (save->outcome != DBVC_ITEM_FAILED &&
-			(!save->exists || save->deleted || !save->same))
-			return false;
-	}
-	return true;
+	if (save->outcome == DBVC_ITEM_FAILED || writer->changes)
+		return;
+	old = MemoryContextSwitchTo(writer->work);
+	dbvc_item_find(writer->target, save);
+	MemoryContextSwitchTo(old);
+	if (save->outcome == DBVC_ITEM_FAILED && !writer->skip)
+		dbvc_item_raise(save);
+	keep_result(writer, save);
+	writer->changes = save->outcome != DBVC_ITEM_FAILED &&
+					  (!save->exists || save->deleted || !save->same);
 }
 
 /* --------------------------------------------------------------- the batch */
@@ -319,7 +314,7 @@ typedef struct Range
 	Writer *writer;
 	int from;
 	int to;
-	int now;
+	int now; /* for a message */
 } Range;
 
 static void
@@ -331,20 +326,25 @@ tell_item(void *arg)
 }
 
 static void
-save_range(void *arg)
+for_range(Range *range, void (*work)(Writer *writer, DbvcItemSave *save))
 {
-	Range *range = arg;
 	Writer *writer = range->writer;
 	ErrorContextCallback callback = {error_context_stack, tell_item, range};
 
-	if (writer->count > 1)
+	if (writer->batch)
 		error_context_stack = &callback;
 	for (range->now = range->from; range->now < range->to; range->now++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		save_item(writer, &writer->saves[range->now]);
+		work(writer, &writer->saves[range->now]);
 	}
 	error_context_stack = callback.previous;
+}
+
+static void
+save_range(void *arg)
+{
+	for_range(arg, save_item);
 }
 
 /* Is it the item's fault, or would another one do no better? */
@@ -396,34 +396,31 @@ save_possible(Writer *writer, int from, int to)
 	FreeErrorData(error);
 }
 
+/* What can be said of an item without looking at the table. */
 static void
-check_items(DbvcTarget *target, DbvcItemSave *saves, int count, bool skip)
+check_item(Writer *writer, DbvcItemSave *save)
 {
-	MemoryContext old = MemoryContextSwitchTo(target->call);
+	MemoryContext old = MemoryContextSwitchTo(writer->target->call);
 
-	for (int i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (saves[i].outcome == DBVC_ITEM_FAILED ||
-			!dbvc_item_check(target->adopted, &saves[i]))
-		{
-			if (!skip)
-				dbvc_item_raise(&saves[i]);
-		}
-	}
+	if (save->outcome != DBVC_ITEM_FAILED)
+		dbvc_item_check(writer->target->adopted, save);
+	if (save->outcome == DBVC_ITEM_FAILED && !writer->skip)
+		dbvc_item_raise(save);
 	MemoryContextSwitchTo(old);
 }
 
 void
-dbvc_items_save(DbvcTarget *target, DbvcItemSave *saves, int count, bool skip)
+dbvc_items_save(DbvcTarget *target, DbvcItemSave *saves, int count, bool batch,
+				bool skip)
 {
 	Writer writer = {.target = target,
 					 .saves = saves,
 					 .count = count,
+					 .batch = batch,
 					 .skip = skip};
 	Range range = {.writer = &writer, .from = 0, .to = count};
 
-	check_items(target, saves, count, skip);
+	for_range(&range, check_item);
 	if (target->adopted->releasing)
 	{
 		dbvc_items_save_whole(target, saves, count, skip);
@@ -431,10 +428,13 @@ dbvc_items_save(DbvcTarget *target, DbvcItemSave *saves, int count, bool skip)
 	}
 	if (!read_version(target))
 		dbvc_target_missing(target);
+	/* of a whole document nothing is there yet */
+	writer.changes = target->version == 0;
 	writer.work = AllocSetContextCreate(CurrentMemoryContext, "dbvc item",
 										ALLOCSET_DEFAULT_SIZES);
 	writer.tails = palloc0(sizeof(Tail) * (target->adopted->parts->count + 1));
-	if (target->version > 0 && is_all_there(&writer))
+	for_range(&range, look_at_item);
+	if (!writer.changes)
 		return;
 	dbvc_target_raise(target);
 	writer.found = count == 1 && target->version > 0;
