@@ -145,6 +145,7 @@ typedef struct DbvcTable
 	const char *face;		/* schema-qualified and quoted */
 	const char *base;
 	const char *items;
+	Oid items_oid; /* InvalidOid before it is adopted */
 	Oid owner;
 	const char *owner_name; /* quoted */
 	char kind;
@@ -185,6 +186,9 @@ extern void dbvc_steps_comments(DbvcReshape *reshape, const DbvcTable *table);
 /* in adopt_grants.c */
 
 extern void dbvc_grants_check(DbvcReshape *reshape, const DbvcTable *table);
+/* Give on a relation what is granted on another one of the same owner. */
+extern void dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner,
+							  const char *to);
 extern void dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table);
 extern void dbvc_grants_items(DbvcReshape *reshape, const DbvcTable *table);
 extern void dbvc_grants_base(DbvcReshape *reshape, const DbvcTable *table);
