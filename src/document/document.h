@@ -26,6 +26,13 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+/* in settings.c */
+
+/* Define dbvc.document_buffer. */
+extern void dbvc_document_init(void);
+/* What may be collected before it is written, in bytes. */
+extern Size dbvc_document_buffer(void);
+
 /* in doc_parts.c */
 
 #define DBVC_PART_TYPE_MAX 63 /* bytes of a type's name */
