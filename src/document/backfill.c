@@ -205,30 +205,3 @@ dbvc_document_backfill(PG_FUNCTION_ARGS)
 	SPI_finish();
 	return result_row(fcinfo, numbers, 3);
 }
-
-PG_FUNCTION_INFO_V1(dbvc_document_release);
-Datum
-dbvc_document_release(PG_FUNCTION_ARGS)
-{
-	elog(ERROR, "not there yet");
-	PG_RETURN_NULL();
-}
-PG_FUNCTION_INFO_V1(dbvc_document_count);
-Datum
-dbvc_document_count(PG_FUNCTION_ARGS)
-{
-	elog(ERROR, "not there yet");
-	PG_RETURN_NULL();
-}
-PG_FUNCTION_INFO_V1(dbvc_document_check);
-Datum
-dbvc_document_check(PG_FUNCTION_ARGS)
-{
-	elog(ERROR, "not there yet");
-	PG_RETURN_NULL();
-}
-void
-dbvc_release_range(DbvcDrive *drive, const DbvcRange *range)
-{
-	elog(ERROR, "not there yet");
-}
