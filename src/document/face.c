@@ -19,6 +19,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -221,26 +222,32 @@ insert_columns(Face *face, bool *complete)
 	return columns;
 }
 
-static void
-row_key(const Face *face, Datum *key)
+static bool
+known_key(const Face *face, Datum *key)
 {
 	const DbvcAdopted *adopted = face->adopted;
 
 	for (int k = 0; k < adopted->nkeys; k++)
 	{
-		AttrNumber column = adopted->key[k].base;
-
-		if (face->row.nulls[column])
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("key of the new row of %s cannot be read",
-							adopted->name),
-					 errdetail("Column \"%s\" has a default.",
-							   adopted->key[k].base_name),
-					 errhint("Grant SELECT on %s, or give the column a value.",
-							 adopted->base_name)));
-		key[k] = face->row.values[column];
+		if (face->row.nulls[adopted->key[k].base])
+			return false;
+		key[k] = face->row.values[adopted->key[k].base];
 	}
+	return true;
+}
+
+/* The key of the row that has just been inserted. */
+static void
+row_key(const Face *face, Datum *key)
+{
+	if (!known_key(face, key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("key of the new row of %s cannot be read",
+						face->adopted->name),
+				 errdetail("It was not given, but is a default of %s.",
+						   face->adopted->base_name),
+				 errhint("Grant SELECT on the table, or give a value.")));
 }
 
 static void
@@ -280,12 +287,12 @@ hint_at_put(void *arg)
 static bool
 insert_row(Face *face, Bitmapset *columns, bool returning)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack,
-									 .callback = hint_at_put,
-									 .arg = unconstify(DbvcAdopted *,
-													   face->adopted)};
+	ErrorContextCallback callback;
 	bool done;
 
+	callback.previous = error_context_stack;
+	callback.callback = hint_at_put;
+	callback.arg = unconstify(DbvcAdopted *, face->adopted);
 	error_context_stack = &callback;
 	done = dbvc_base_insert(face->adopted, columns, &face->row, returning);
 	error_context_stack = callback.previous;
@@ -308,7 +315,10 @@ face_insert(Face *face)
 
 	if (items != NULL)
 	{
-		dbvc_document_examine(adopted, NULL, whole, items);
+		Datum key[DBVC_KEY_MAX];
+
+		dbvc_document_examine(adopted, known_key(face, key) ? key : NULL,
+							  whole, items);
 		face->row.values[adopted->base_doc] = PointerGetDatum(items->slim);
 	}
 	returning = (!complete || adopted->runtime->before_insert) &&
@@ -702,6 +712,10 @@ static void
 prepare_face(Face *face, const TriggerData *trigger)
 {
 	face->desc = RelationGetDescr(trigger->tg_relation);
+	face->adopted =
+		dbvc_adopted_get(RelationGetRelid(trigger->tg_relation), false);
+	/* whoever changes what is known of it waits for those who write */
+	LockRelationOid(face->adopted->base, RowExclusiveLock);
 	face->adopted =
 		dbvc_adopted_get(RelationGetRelid(trigger->tg_relation), false);
 	face->row = dbvc_base_row_make(dbvc_base_columns(face->adopted));
