@@ -1,86 +1,14 @@
 /*
  * backfill.c
- *		CALL dbvc.document_backfill() and CALL dbvc.document_release().
+ *		CALL dbvc.document_backfill(): split what nobody writes.
  */
 #include "document/backfill.h"
 
-#include "access/htup_details.h"
-#include "access/xact.h"
-#include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/rls.h"
-
-#define DEFAULT_BATCH 1000
-#define MAX_BATCH 100000
-#define DEFAULT_LOCK_WAIT 10000
-#define DEFAULT_MAX_ERRORS 10000
-
-/* --------------------------------------------------------------- arguments */
-
-static void
-check_can_commit(FunctionCallInfo fcinfo, const char *name)
-{
-	CallContext *context = (CallContext *) fcinfo->context;
-
-	if (context == NULL || !IsA(context, CallContext) || context->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("CALL dbvc.%s() cannot run inside a transaction",
-						name),
-				 errdetail("It commits after each batch of documents."),
-				 errhint("Send CALL by itself, in autocommit mode.")));
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("CALL dbvc.%s() needs isolation level READ COMMITTED",
-						name),
-				 errhint("SET default_transaction_isolation = 'read "
-						 "committed'.")));
-}
-
-static int
-number_argument(FunctionCallInfo fcinfo, int n, const char *name, int least,
-				int most, int if_null)
-{
-	int value;
-
-	if (PG_ARGISNULL(n))
-		return if_null;
-	value = PG_GETARG_INT32(n);
-	if (value < least || value > most)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be between %d and %d",
-							   name, least, most)));
-	return value;
-}
-
-static const DbvcAdopted *
-adopted_argument(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("argument \"source\" must not be null")));
-	return dbvc_adopted_get(PG_GETARG_OID(0), false);
-}
-
-static void
-read_options(FunctionCallInfo fcinfo, DbvcDriveOptions *options)
-{
-	options->batch =
-		number_argument(fcinfo, 1, "batch", 1, MAX_BATCH, DEFAULT_BATCH);
-	options->max_seconds =
-		number_argument(fcinfo, 2, "max_seconds", 1, INT_MAX / 1000, 0);
-	options->pause = number_argument(fcinfo, 3, "pause", 0, INT_MAX, 0);
-	options->lock_wait =
-		number_argument(fcinfo, 4, "lock_wait", 0, INT_MAX, DEFAULT_LOCK_WAIT);
-	options->max_errors = DEFAULT_MAX_ERRORS;
-}
 
 /* Rights on the table or on its column; what rows are hidden is no error. */
 static void
@@ -105,27 +33,6 @@ check_rights(const DbvcAdopted *adopted)
 	check_right(base, doc, ACL_UPDATE);
 	check_right(items, InvalidAttrNumber, ACL_INSERT);
 }
-
-/* The values of the INOUT parameters, as CALL shows them. */
-static Datum
-result_row(FunctionCallInfo fcinfo, const int64 *numbers, int count)
-{
-	MemoryContext old = MemoryContextSwitchTo(PortalContext);
-	TupleDesc desc;
-	Datum values[3];
-	bool nulls[3] = {false};
-	HeapTuple tuple;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	for (int i = 0; i < count; i++)
-		values[i] = Int64GetDatum(numbers[i]);
-	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
-	MemoryContextSwitchTo(old);
-	return HeapTupleGetDatum(tuple);
-}
-
-/* ---------------------------------------------------------------- backfill */
 
 static void
 warn_backfill(const DbvcDrive *drive)
@@ -181,11 +88,11 @@ dbvc_document_backfill(PG_FUNCTION_ARGS)
 	DbvcDrive *drive;
 	int64 numbers[3];
 
-	check_can_commit(fcinfo, "document_backfill");
-	check_rights(adopted_argument(fcinfo));
-	read_options(fcinfo, &options);
-	options.max_errors = number_argument(fcinfo, 5, "max_errors", 0, INT_MAX,
-										 DEFAULT_MAX_ERRORS);
+	dbvc_call_check(fcinfo, "document_backfill");
+	check_rights(dbvc_call_adopted(fcinfo));
+	dbvc_call_options(fcinfo, &options);
+	options.max_errors =
+		dbvc_call_number(fcinfo, 5, "max_errors", 0, INT_MAX, DBVC_MAX_ERRORS);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	drive = dbvc_drive_open(PG_GETARG_OID(0), DBVC_BACKFILL, &options);
 	PG_TRY();
@@ -203,5 +110,5 @@ dbvc_document_backfill(PG_FUNCTION_ARGS)
 	numbers[2] = drive->run.skipped;
 	MemoryContextDelete(drive->context);
 	SPI_finish();
-	return result_row(fcinfo, numbers, 3);
+	return dbvc_call_result(fcinfo, numbers, 3);
 }

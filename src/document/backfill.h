@@ -14,6 +14,7 @@
 
 #include "access/stratnum.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "utils/timestamp.h"
 
 /* ------------------------------------------------------------------ keys */
@@ -106,6 +107,9 @@ extern void dbvc_document_set_state(const DbvcAdopted *adopted,
 
 /* ------------------------------------------------------------------ drive */
 
+/* Documents that may be set aside, if nothing else is said. */
+#define DBVC_MAX_ERRORS 10000
+
 typedef struct DbvcDriveOptions
 {
 	int batch;		  /* documents in a transaction at most */
@@ -147,8 +151,9 @@ typedef struct DbvcDrive
 	MemoryContext batch_context; /* of a batch with all its attempts */
 	MemoryContext work_context;	 /* of one attempt */
 	DbvcBatch batch;
-	List *plans;		  /* of what dbvc_drive_query() has prepared */
-	struct HTAB *failed;  /* hashes of keys that were set aside */
+	List *plans;		 /* of what dbvc_drive_query() has prepared */
+	struct HTAB *failed; /* hashes of keys that were set aside */
+	Datum *first_failed;
 	TimestampTz deadline; /* 0: none */
 	int limit;			  /* of the next batch */
 	int waited;			  /* milliseconds for locks */
@@ -156,6 +161,7 @@ typedef struct DbvcDrive
 	bool again;			  /* it could not */
 	Datum *last;		  /* key that the last batch looked at, or NULL */
 	bool stopped;		  /* the time is over */
+	void *caller;		  /* the caller's own affair */
 	int64 duplicates;	  /* see DbvcBatch */
 	int64 left;			  /* documents to be done, when last counted */
 	Datum **keys;		  /* of some of them */
@@ -213,8 +219,21 @@ extern void dbvc_drive_all(DbvcDrive *drive);
 extern void dbvc_drive_guarded(DbvcDrive *drive, void (*work)(DbvcDrive *));
 extern void dbvc_drive_commit(DbvcDrive *drive, bool lazily);
 
-/* in adopt.c: nothing is split any more, put the table back as it was */
+/* ------------------------------------------------------------- procedures */
 
-extern void dbvc_release_swap(const DbvcAdopted *adopted);
+/* in document_call.c: what the procedures have in common */
+
+/* 25001 where a procedure cannot commit. */
+extern void dbvc_call_check(FunctionCallInfo fcinfo, const char *name);
+/* The adopted table that the first argument names. */
+extern const DbvcAdopted *dbvc_call_adopted(FunctionCallInfo fcinfo);
+extern int dbvc_call_number(FunctionCallInfo fcinfo, int n, const char *name,
+							int least, int most, int if_null);
+/* Arguments 1 to 4: batch, max_seconds, pause, lock_wait. */
+extern void dbvc_call_options(FunctionCallInfo fcinfo,
+							  DbvcDriveOptions *options);
+/* The values of the INOUT parameters, as CALL shows them. */
+extern Datum dbvc_call_result(FunctionCallInfo fcinfo, const int64 *numbers,
+							  int count);
 
 #endif /* DBVC_BACKFILL_H */

@@ -10,8 +10,8 @@
  * A sample is a part of the keys, chosen by their hash: the same ones in both
  * tables.
  */
-#include "document/backfill.h"
 #include "document/document_check.h"
+#include "document/backfill.h"
 #include "document/runtime.h"
 
 #include "access/htup_details.h"
@@ -112,8 +112,7 @@ compare_part(Check *check, const Datum *key, int part, const DbvcItems *items,
 	if (items->count != again->count)
 	{
 		fault_of(check, DBVC_CHECK_ITEMS, key,
-				 psprintf("%d items of type \"%s\", %d elements",
-						  items->count,
+				 psprintf("%d items of type \"%s\", %d elements", items->count,
 						  check->adopted->parts->part[part].type,
 						  again->count));
 		return;
@@ -193,8 +192,7 @@ check_split(Check *check, const Datum *key, Jsonb *slim, const DbvcRows *rows)
 static void
 check_row(Check *check, HeapTuple row, TupleDesc desc)
 {
-	const DbvcAdopted *adopted =
-		dbvc_adopted_get(check->adopted->base, false);
+	const DbvcAdopted *adopted = dbvc_adopted_get(check->adopted->base, false);
 	int columns = adopted->nkeys;
 	Datum *key = dbvc_keyset_read(adopted, row, desc);
 	const DbvcRows *rows;
@@ -286,8 +284,8 @@ sample_text(const Check *check, const char *alias, bool items,
 	return psprintf(
 		" %s (pg_catalog.hash_record_extended(ROW(%s), " INT64_FORMAT
 		") OPERATOR(pg_catalog.&) %d) OPERATOR(pg_catalog.<) %d",
-		before, dbvc_keyset_columns(check->adopted, alias, items),
-		check->seed, HASHES - 1, (int) (check->sample * HASHES));
+		before, dbvc_keyset_columns(check->adopted, alias, items), check->seed,
+		HASHES - 1, (int) (check->sample * HASHES));
 }
 
 static void
@@ -390,14 +388,13 @@ check_orphans(Check *check)
 						 quote_identifier(adopted->key[k].base_name),
 						 adopted->key[k].equal,
 						 quote_identifier(adopted->key[k].items_name));
-	check_query(
-		check, DBVC_CHECK_ORPHANS,
-		psprintf("SELECT pg_catalog.count(*), pg_catalog.min(ROW(%s)::"
-				 "pg_catalog.text) FROM %s AS i WHERE NOT EXISTS "
-				 "(SELECT FROM %s AS b WHERE %s)%s",
-				 dbvc_keyset_columns(adopted, "i", true), adopted->items_name,
-				 adopted->base_name, join.data,
-				 sample_text(check, "i", true, "AND")));
+	check_query(check, DBVC_CHECK_ORPHANS,
+				psprintf("SELECT pg_catalog.count(*), pg_catalog.min(ROW(%s)::"
+						 "pg_catalog.text) FROM %s AS i WHERE NOT EXISTS "
+						 "(SELECT FROM %s AS b WHERE %s)%s",
+						 dbvc_keyset_columns(adopted, "i", true),
+						 adopted->items_name, adopted->base_name, join.data,
+						 sample_text(check, "i", true, "AND")));
 }
 
 static void
@@ -417,12 +414,10 @@ check_counts(Check *check)
 		psprintf(INT64_FORMAT " documents, " INT64_FORMAT
 							  " of them split; " INT64_FORMAT
 							  " items, " INT64_FORMAT " deleted ones",
-				 check->documents, check->split, check->items,
-				 check->deleted);
+				 check->documents, check->split, check->items, check->deleted);
 	if (finding->faults > 0)
-		finding->detail =
-			psprintf("%s; but " INT64_FORMAT " rows of items",
-					 finding->detail, rows);
+		finding->detail = psprintf("%s; but " INT64_FORMAT " rows of items",
+								   finding->detail, rows);
 }
 
 static void
@@ -467,8 +462,9 @@ dbvc_document_check_all(Oid relation, double sample, DbvcFinding *findings)
 		findings[i].name = names[i];
 	check.adopted = adopted;
 	check.context = CurrentMemoryContext;
-	check.document = AllocSetContextCreate(
-		CurrentMemoryContext, "dbvc document", ALLOCSET_DEFAULT_SIZES);
+	check.document =
+		AllocSetContextCreate(CurrentMemoryContext, "dbvc document",
+							  ALLOCSET_DEFAULT_SIZES);
 	check.reader = dbvc_reader_make(CurrentMemoryContext);
 	check.seed = (int64) pg_prng_uint64(&pg_global_prng_state);
 	check_visible(&check, adopted->base, adopted->base_name);

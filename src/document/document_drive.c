@@ -201,6 +201,17 @@ work_on_range(void *arg)
 	PopActiveSnapshot();
 }
 
+static Datum *
+copy_key(const DbvcAdopted *adopted, const Datum *key)
+{
+	Datum *copy = palloc(adopted->nkeys * sizeof(Datum));
+
+	for (int i = 0; i < adopted->nkeys; i++)
+		copy[i] = datumCopy(key[i], adopted->key[i].typbyval,
+							adopted->key[i].typlen);
+	return copy;
+}
+
 static void
 set_aside(DbvcDrive *drive, const Datum *key, ErrorData *error)
 {
@@ -211,6 +222,13 @@ set_aside(DbvcDrive *drive, const Datum *key, ErrorData *error)
 							dbvc_keyset_texts(drive->batch.adopted, key),
 							error);
 	(void) hash_search(drive->failed, &hash, HASH_ENTER, &found);
+	if (drive->first_failed == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(drive->context);
+
+		drive->first_failed = copy_key(drive->batch.adopted, key);
+		MemoryContextSwitchTo(old);
+	}
 	if (!found && ++drive->run.errors > drive->options.max_errors)
 	{
 		error->elevel = ERROR;
@@ -417,17 +435,6 @@ count_left(DbvcDrive *drive)
 }
 
 /* ------------------------------------------------------------------- walks */
-
-static Datum *
-copy_key(const DbvcAdopted *adopted, const Datum *key)
-{
-	Datum *copy = palloc(adopted->nkeys * sizeof(Datum));
-
-	for (int i = 0; i < adopted->nkeys; i++)
-		copy[i] = datumCopy(key[i], adopted->key[i].typbyval,
-							adopted->key[i].typlen);
-	return copy;
-}
 
 static void
 walk(DbvcDrive *drive)

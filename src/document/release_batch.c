@@ -17,8 +17,8 @@
 /* What is to be written. */
 typedef struct Joined
 {
-	int count;	/* documents that were combined */
-	int plain;	/* ... and that had no items */
+	int count; /* documents that were combined */
+	int plain; /* ... and that had no items */
 	Datum **key;
 	ItemPointerData *tid;
 	Datum *whole;
@@ -39,7 +39,8 @@ make_room(Joined *joined, int rows)
 
 static void
 delete_items(DbvcItemsWriter *writer, const DbvcAdopted *adopted,
-			 const Datum *key, const DbvcDocument *document, DbvcItemRow **rows)
+			 const Datum *key, const DbvcDocument *document,
+			 DbvcItemRow **rows)
 {
 	for (int part = 0; part < adopted->parts->count; part++)
 	{
