@@ -180,12 +180,27 @@ register_step(const Adoption *adoption, DbvcReshape *reshape,
 }
 
 static void
+publish_items(DbvcReshape *reshape, const DbvcTable *table,
+			  const List *publications)
+{
+	ListCell *lc;
+
+	foreach (lc, publications)
+		dbvc_step(reshape, "publish items",
+				  "ALTER PUBLICATION %s ADD TABLE %s", (char *) lfirst(lc),
+				  table->items);
+}
+
+static void
 list_steps(const Adoption *adoption, DbvcReshape *reshape, DbvcTable *table)
 {
 	List *dependents = NIL;
+	List *publications = NIL;
 
 	dbvc_table_check(reshape, table, adoption->triggers_reviewed);
+	dbvc_expressions_check(reshape, table);
 	dbvc_grants_check(reshape, table);
+	dbvc_publications_check(reshape, table, &publications);
 	dbvc_dependents_find(reshape, table->oid, table->doc->number, &dependents);
 	tell_foreign_keys(reshape, table);
 	dbvc_step(reshape, "rename table", "ALTER TABLE %s RENAME TO %s",
@@ -204,6 +219,7 @@ list_steps(const Adoption *adoption, DbvcReshape *reshape, DbvcTable *table)
 	dbvc_steps_defaults(reshape, table);
 	dbvc_steps_comments(reshape, table);
 	dbvc_grants_face(reshape, table);
+	publish_items(reshape, table, publications);
 	reshape->steps = list_concat(reshape->steps, dependents);
 }
 
@@ -285,7 +301,8 @@ adopt(void *arg)
 	adoption->reshape = reshape;
 	check_caller(adoption->source);
 	if (!adoption->dry_run)
-		dbvc_dependents_lock(adoption->source, 0);
+		dbvc_dependents_lock(adoption->source,
+							 get_attnum(adoption->source, adoption->doc));
 	lock_source(adoption);
 	check_caller(adoption->source);
 	table = dbvc_table_read(adoption->source);

@@ -18,48 +18,87 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+/* clang-format off */
+
 /* Grants of the relation $1, one row a privilege; col is NULL for all. */
 #define ALL_GRANTS \
-	"SELECT x.grantor, x.grantee, x.is_grantable, " \
-	"x.privilege_type AS privilege, NULL::pg_catalog.name AS col, " \
-	"0::pg_catalog.int2 AS attnum " \
+	"SELECT x.grantor, x.grantee, x.is_grantable, x.privilege_type AS privilege, " \
+	"  NULL::pg_catalog.name AS col, 0::pg_catalog.int2 AS attnum " \
 	"FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) x " \
 	"WHERE c.oid = $1 AND x.grantee <> c.relowner " \
 	"UNION ALL " \
-	"SELECT x.grantor, x.grantee, x.is_grantable, x.privilege_type, " \
-	"a.attname, a.attnum FROM pg_catalog.pg_class c " \
-	"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid, " \
-	"pg_catalog.aclexplode(a.attacl) x " \
-	"WHERE c.oid = $1 AND a.attnum > 0 AND NOT a.attisdropped " \
-	"AND a.attname <> '" DBVC_BASE_VERSION "' AND x.grantee <> c.relowner"
+	"SELECT x.grantor, x.grantee, x.is_grantable, x.privilege_type, a.attname, a.attnum " \
+	"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid, " \
+	"  pg_catalog.aclexplode(a.attacl) x " \
+	"WHERE c.oid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> '" DBVC_BASE_VERSION "' " \
+	"AND x.grantee <> c.relowner"
 
 #define ROLE_NAME(role) \
-	"CASE " role " WHEN 0 THEN 'PUBLIC' ELSE " \
-	"pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(" role ")) END"
+	"CASE " role " WHEN 0 THEN 'PUBLIC' " \
+	"ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(" role ")) END"
+
+static const char *const incomplete_sql =
+	"WITH g AS (" ALL_GRANTS "), "
+	"has AS (SELECT g.grantee, pg_catalog.string_agg(DISTINCT g.privilege, ', ') AS privileges "
+	"  FROM g WHERE g.privilege IN ('SELECT', 'UPDATE', 'DELETE') GROUP BY 1) "
+	"SELECT " ROLE_NAME("h.grantee") ", h.privileges, "
+	"pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) "
+	"FROM has h, pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped "
+	"AND NOT pg_catalog.has_column_privilege(h.grantee, $1, a.attnum, 'SELECT') "
+	"GROUP BY h.grantee, h.privileges ORDER BY 1";
+
+static const char *const defaults_sql =
+	"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME("x.grantee") ", ', ') "
+	"FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) x "
+	"WHERE d.defaclobjtype = 'r' AND d.defaclrole = (SELECT r.oid FROM pg_catalog.pg_roles r "
+	"  WHERE r.rolname = CURRENT_USER) "
+	"AND (d.defaclnamespace = 0 OR d.defaclnamespace = (SELECT c.relnamespace FROM pg_catalog.pg_class c "
+	"  WHERE c.oid = $1))";
+
+static const char *const owner_sql =
+	"SELECT (SELECT pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type) "
+	"  FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantee = c.relowner AND x.grantor = c.relowner), "
+	"EXISTS (SELECT x.privilege_type FROM pg_catalog.aclexplode(pg_catalog.acldefault('r', c.relowner)) x "
+	"  EXCEPT SELECT x.privilege_type FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantee = c.relowner) "
+	"FROM pg_catalog.pg_class c WHERE c.oid = $1 AND c.relacl IS NOT NULL";
+
+static const char *const chain_sql =
+	"WITH RECURSIVE g AS (" ALL_GRANTS "), "
+	"chain AS (SELECT g.*, 0 AS depth FROM g WHERE g.grantor = (SELECT c.relowner FROM pg_catalog.pg_class c "
+	"    WHERE c.oid = $1) "
+	"  UNION SELECT g.*, h.depth + 1 FROM g JOIN chain h ON g.grantor = h.grantee AND h.is_grantable "
+	"    AND g.privilege = h.privilege AND (h.col IS NULL OR h.col = g.col) WHERE h.depth < 20), "
+	"placed AS (SELECT g.*, (SELECT pg_catalog.min(h.depth) FROM chain h "
+	"    WHERE (h.grantor, h.grantee, h.privilege, h.attnum) = (g.grantor, g.grantee, g.privilege, g.attnum)) "
+	"  AS depth FROM g) "
+	"SELECT p.grantor, " ROLE_NAME("p.grantor") ", " ROLE_NAME("p.grantee") ", p.is_grantable, "
+	"pg_catalog.string_agg(p.privilege || coalesce(' (' || pg_catalog.quote_ident(p.col) || ')', ''), ', ' "
+	"  ORDER BY p.attnum, p.privilege), p.depth "
+	"FROM placed p GROUP BY p.grantor, p.grantee, p.is_grantable, p.depth ORDER BY p.depth NULLS LAST, 2, 3, 4";
+
+static const char *const column_readers_sql =
+	"WITH g AS (" ALL_GRANTS ") "
+	"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME("g.grantee") ", ', ') FROM g "
+	"WHERE g.col IS NOT NULL AND g.privilege = 'SELECT' "
+	"AND NOT pg_catalog.has_table_privilege(g.grantee, $1, 'SELECT')";
+
+static const char *const items_sql =
+	"WITH g AS (" ALL_GRANTS "), "
+	"m AS (SELECT g.grantee, pg_catalog.bool_or(g.privilege = 'SELECT') AS reads, "
+	"  pg_catalog.bool_or(g.privilege = 'UPDATE') AS changes, pg_catalog.bool_or(g.privilege = 'INSERT') AS adds "
+	"  FROM g WHERE g.attnum IN (0, $3) AND g.privilege IN ('SELECT', 'UPDATE', 'INSERT') GROUP BY 1) "
+	"SELECT " ROLE_NAME("m.grantee") ", pg_catalog.concat_ws(', ', CASE WHEN m.reads THEN 'SELECT' END, "
+	"  CASE WHEN m.adds OR m.changes THEN 'INSERT' END, CASE WHEN m.changes THEN 'UPDATE, DELETE' END) "
+	"FROM m ORDER BY 1";
+
+/* clang-format on */
 
 /* --------------------------------------------------------------- refusals */
 
 void
 dbvc_grants_check(DbvcReshape *reshape, const DbvcTable *table)
 {
-	List *rows = dbvc_reshape_rows(
-		"WITH g AS (" ALL_GRANTS "), has AS (SELECT g.grantee, "
-		"pg_catalog.string_agg(DISTINCT g.privilege, ', ') AS privileges "
-		"FROM g WHERE g.privilege IN ('SELECT', 'UPDATE', 'DELETE') "
-		"GROUP BY 1) "
-		"SELECT " ROLE_NAME(
-			"h.grantee") ", h.privileges, "
-						 "pg_catalog.string_agg(pg_catalog.quote_ident(a."
-						 "attname), ', ' "
-						 "ORDER BY a.attnum) FROM has h, "
-						 "pg_catalog.pg_attribute a "
-						 "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT "
-						 "a.attisdropped AND "
-						 "NOT pg_catalog.has_column_privilege(h.grantee, $1, "
-						 "a.attnum, "
-						 "'SELECT') GROUP BY h.grantee, h.privileges ORDER BY "
-						 "1",
-		table->oid, NULL, 0);
+	List *rows = dbvc_reshape_rows(incomplete_sql, table->oid, NULL, 0);
 	ListCell *lc;
 
 	foreach (lc, rows)
@@ -81,16 +120,7 @@ static void
 revoke_defaults(DbvcReshape *reshape, const DbvcTable *table,
 				const char *relation)
 {
-	char *names = dbvc_reshape_value(
-		"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME(
-			"x.grantee") ", ', ') FROM pg_catalog.pg_default_acl d, "
-						 "pg_catalog.aclexplode(d.defaclacl) x WHERE "
-						 "d.defaclobjtype = 'r' AND d.defaclrole = "
-						 "(SELECT r.oid FROM pg_catalog.pg_roles r WHERE "
-						 "r.rolname = CURRENT_USER) AND (d.defaclnamespace = "
-						 "0 OR d.defaclnamespace = (SELECT c.relnamespace "
-						 "FROM pg_catalog.pg_class c WHERE c.oid = $1))",
-		table->oid, NULL, 0);
+	char *names = dbvc_reshape_value(defaults_sql, table->oid, NULL, 0);
 
 	if (names == NULL)
 		return;
@@ -104,16 +134,7 @@ revoke_defaults(DbvcReshape *reshape, const DbvcTable *table,
 static void
 carry_owner_rights(DbvcReshape *reshape, const DbvcTable *table)
 {
-	List *rows = dbvc_reshape_rows(
-		"SELECT (SELECT pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY "
-		"x.privilege_type) FROM pg_catalog.aclexplode(c.relacl) x WHERE "
-		"x.grantee = c.relowner AND x.grantor = c.relowner), "
-		"EXISTS (SELECT x.privilege_type FROM pg_catalog.aclexplode("
-		"pg_catalog.acldefault('r', c.relowner)) x EXCEPT "
-		"SELECT x.privilege_type FROM pg_catalog.aclexplode(c.relacl) x WHERE "
-		"x.grantee = c.relowner) "
-		"FROM pg_catalog.pg_class c WHERE c.oid = $1 AND c.relacl IS NOT NULL",
-		table->oid, NULL, 0);
+	List *rows = dbvc_reshape_rows(owner_sql, table->oid, NULL, 0);
 	char **row;
 
 	if (rows == NIL)
@@ -137,25 +158,7 @@ carry_owner_rights(DbvcReshape *reshape, const DbvcTable *table)
 void
 dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner, const char *to)
 {
-	List *rows = dbvc_reshape_rows(
-		"WITH RECURSIVE g AS (" ALL_GRANTS "), chain AS ("
-		"SELECT g.*, 0 AS depth FROM g WHERE g.grantor = (SELECT c.relowner "
-		"FROM pg_catalog.pg_class c WHERE c.oid = $1) "
-		"UNION SELECT g.*, h.depth + 1 FROM g JOIN chain h ON g.grantor = "
-		"h.grantee AND h.is_grantable AND g.privilege = h.privilege AND "
-		"(h.col IS NULL OR h.col = g.col) WHERE h.depth < 20), "
-		"placed AS (SELECT g.*, (SELECT pg_catalog.min(h.depth) FROM chain h "
-		"WHERE (h.grantor, h.grantee, h.privilege, h.attnum) = (g.grantor, "
-		"g.grantee, g.privilege, g.attnum)) AS depth FROM g) "
-		"SELECT p.grantor, " ROLE_NAME("p.grantor") ", " ROLE_NAME(
-			"p.grantee") ", p.is_grantable, pg_catalog.string_agg("
-						 "p.privilege || coalesce(' (' || "
-						 "pg_catalog.quote_ident(p.col) || ')', ''), ', ' "
-						 "ORDER BY p.attnum, p.privilege), p.depth FROM "
-						 "placed "
-						 "p GROUP BY p.grantor, p.grantee, p.is_grantable, "
-						 "p.depth ORDER BY p.depth NULLS LAST, 2, 3, 4",
-		from, NULL, 0);
+	List *rows = dbvc_reshape_rows(chain_sql, from, NULL, 0);
 	Oid caller = GetUserId();
 	ListCell *lc;
 
@@ -192,15 +195,7 @@ dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table)
 void
 dbvc_grants_base(DbvcReshape *reshape, const DbvcTable *table)
 {
-	char *names = dbvc_reshape_value(
-		"WITH g AS (" ALL_GRANTS ") "
-		"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME(
-			"g.grantee") ", "
-						 "', ') FROM g WHERE g.col IS NOT NULL AND "
-						 "g.privilege = 'SELECT' AND "
-						 "NOT pg_catalog.has_table_privilege(g.grantee, $1, "
-						 "'SELECT')",
-		table->oid, NULL, 0);
+	char *names = dbvc_reshape_value(column_readers_sql, table->oid, NULL, 0);
 
 	if (names != NULL)
 		dbvc_step(reshape, "grant what the view reads beside the columns",
@@ -218,20 +213,7 @@ dbvc_grants_items(DbvcReshape *reshape, const DbvcTable *table)
 
 	if (!OidIsValid(table->items_oid))
 		revoke_defaults(reshape, table, table->items);
-	rows = dbvc_reshape_rows(
-		"WITH g AS (" ALL_GRANTS "), m AS (SELECT g.grantee, "
-		"pg_catalog.bool_or(g.privilege = 'SELECT') AS reads, "
-		"pg_catalog.bool_or(g.privilege = 'UPDATE') AS changes, "
-		"pg_catalog.bool_or(g.privilege = 'INSERT') AS adds "
-		"FROM g WHERE g.attnum IN (0, $3) AND g.privilege IN "
-		"('SELECT', 'UPDATE', 'INSERT') GROUP BY 1) "
-		"SELECT " ROLE_NAME(
-			"m.grantee") ", pg_catalog.concat_ws(', ', "
-						 "CASE WHEN m.reads THEN 'SELECT' END, "
-						 "CASE WHEN m.adds OR m.changes THEN 'INSERT' END, "
-						 "CASE WHEN m.changes THEN 'UPDATE, DELETE' END) FROM "
-						 "m ORDER BY 1",
-		table->oid, NULL, table->doc->number);
+	rows = dbvc_reshape_rows(items_sql, table->oid, NULL, table->doc->number);
 	foreach (lc, rows)
 	{
 		char **row = lfirst(lc);

@@ -175,6 +175,28 @@ dbvc_raw_finish(DbvcRawWriter *writer)
 	return (Jsonb *) writer->data;
 }
 
+Jsonb *
+dbvc_raw_object(const DbvcValue *keys, const DbvcValue *values, int count)
+{
+	DbvcRawWriter writer;
+	DbvcRawOpen open;
+	Size size = VARHDRSZ + DBVC_RAW_HEADER;
+
+	/* in entries of 4 bytes, and up to 3 of padding */
+	for (int i = 0; i < count; i++)
+		size += (Size) keys[i].len + values[i].len + 2 * DBVC_RAW_ENTRY + 3;
+	if (count > DBVC_RAW_MAX_PAIRS)
+		dbvc_raw_too_large();
+	dbvc_raw_start(&writer, size);
+	open = dbvc_raw_open(&writer, JB_FOBJECT | (uint32) count,
+						 2 * (uint32) count);
+	for (int i = 0; i < count; i++)
+		dbvc_raw_add(&writer, &open, &keys[i]);
+	for (int i = 0; i < count; i++)
+		dbvc_raw_add(&writer, &open, &values[i]);
+	return dbvc_raw_finish(&writer);
+}
+
 pg_noinline void
 dbvc_raw_overflow(void)
 {

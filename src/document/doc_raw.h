@@ -202,6 +202,10 @@ dbvc_raw_add(DbvcRawWriter *writer, DbvcRawOpen *open, const DbvcValue *value)
 	dbvc_raw_added(writer, open, value->kind);
 }
 
+/* An object of these keys, which are in order, and their values. */
+extern Jsonb *dbvc_raw_object(const DbvcValue *keys, const DbvcValue *values,
+							  int count);
+
 /* in doc_rewrite.c */
 
 /*

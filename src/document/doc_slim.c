@@ -96,28 +96,6 @@ first_key(const Side *sides)
 }
 
 static Jsonb *
-write_object(const DbvcValue *keys, const DbvcValue *values, int count)
-{
-	DbvcRawWriter writer;
-	DbvcRawOpen open;
-	Size size = VARHDRSZ + DBVC_RAW_HEADER;
-
-	/* in entries of 4 bytes, and up to 3 of padding */
-	for (int i = 0; i < count; i++)
-		size += (Size) keys[i].len + values[i].len + 2 * DBVC_RAW_ENTRY + 3;
-	if (count > DBVC_RAW_MAX_PAIRS)
-		dbvc_raw_too_large();
-	dbvc_raw_start(&writer, size);
-	open = dbvc_raw_open(&writer, JB_FOBJECT | (uint32) count,
-						 2 * (uint32) count);
-	for (int i = 0; i < count; i++)
-		dbvc_raw_add(&writer, &open, &keys[i]);
-	for (int i = 0; i < count; i++)
-		dbvc_raw_add(&writer, &open, &values[i]);
-	return dbvc_raw_finish(&writer);
-}
-
-static Jsonb *
 merge_objects(const DbvcValue *roots, List **conflicts)
 {
 	Side sides[SIDES] = {0};
@@ -160,7 +138,7 @@ merge_objects(const DbvcValue *roots, List **conflicts)
 				step(&sides[s]);
 		}
 	}
-	return write_object(keys, values, count);
+	return dbvc_raw_object(keys, values, count);
 }
 
 Jsonb *

@@ -40,13 +40,12 @@
 	} while (0)
 
 static DbvcStep *
-add_step(DbvcReshape *reshape, const char *action, const char *statement)
+make_step(const char *action, const char *statement)
 {
 	DbvcStep *step = palloc0(sizeof(DbvcStep));
 
 	step->action = action;
 	step->statement = statement;
-	reshape->steps = lappend(reshape->steps, step);
 	return step;
 }
 
@@ -56,7 +55,7 @@ dbvc_step(DbvcReshape *reshape, const char *action, const char *format, ...)
 	char *statement;
 
 	FORMAT_INTO(statement, format);
-	add_step(reshape, action, statement);
+	reshape->steps = lappend(reshape->steps, make_step(action, statement));
 }
 
 void
@@ -65,15 +64,17 @@ dbvc_step_none(DbvcReshape *reshape, const char *format, ...)
 	char *action;
 
 	FORMAT_INTO(action, format);
-	add_step(reshape, action, NULL);
+	reshape->notes = lappend(reshape->notes, make_step(action, NULL));
 }
 
 void
 dbvc_step_dependent(DbvcReshape *reshape, const char *dependent,
 					const char *statement)
 {
-	add_step(reshape, psprintf("re-point %s", dependent), statement)
-		->dependent = dependent;
+	DbvcStep *step = make_step(psprintf("re-point %s", dependent), statement);
+
+	step->dependent = dependent;
+	reshape->steps = lappend(reshape->steps, step);
 }
 
 void
@@ -198,8 +199,6 @@ dbvc_reshape_execute(DbvcReshape *reshape, int *done, const char *what)
 		CHECK_FOR_INTERRUPTS();
 		if (strcmp(step->action, DBVC_STEP_REGISTER) == 0)
 			return;
-		if (step->statement == NULL)
-			continue;
 		if (step->dependent != NULL)
 			run_dependent(reshape, step);
 		else
@@ -208,27 +207,35 @@ dbvc_reshape_execute(DbvcReshape *reshape, int *done, const char *what)
 	dbvc_reshape_refuse(reshape, what);
 }
 
-void
-dbvc_reshape_return(FunctionCallInfo fcinfo, const DbvcReshape *reshape)
+static int
+return_steps(ReturnSetInfo *result, const List *steps, int number)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int number = 0;
 	ListCell *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
-	foreach (lc, reshape->steps)
+	foreach (lc, steps)
 	{
 		const DbvcStep *step = lfirst(lc);
-		Datum values[3];
+		Datum values[3] = {0};
 		bool nulls[3] = {false, false, step->statement == NULL};
 
 		values[0] = Int32GetDatum(++number);
 		values[1] = CStringGetTextDatum(step->action);
-		values[2] =
-			nulls[2] ? (Datum) 0 : CStringGetTextDatum(step->statement);
+		if (step->statement != NULL)
+			values[2] = CStringGetTextDatum(step->statement);
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);
 	}
+	return number;
+}
+
+void
+dbvc_reshape_return(FunctionCallInfo fcinfo, const DbvcReshape *reshape)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	(void) return_steps(result, reshape->notes,
+						return_steps(result, reshape->steps, 0));
 }
 
 /* -------------------------------------------------------------- catalogs */

@@ -39,6 +39,7 @@ typedef struct DbvcProblem
 typedef struct DbvcReshape
 {
 	List *steps;	/* of DbvcStep */
+	List *notes;	/* DbvcStep that have nothing to run, told behind them */
 	List *problems; /* of DbvcProblem */
 	List *warnings; /* texts */
 	List *notices;
@@ -172,6 +173,15 @@ extern void dbvc_table_find_key(DbvcReshape *reshape, DbvcTable *table,
 extern void dbvc_table_check(DbvcReshape *reshape, DbvcTable *table,
 							 bool triggers_reviewed);
 
+/* in adopt_expressions.c */
+
+/* Expressions over the document that stay with the base. */
+extern void dbvc_expressions_check(DbvcReshape *reshape,
+								   const DbvcTable *table);
+/* Publications of the table, which are to publish its items, too. */
+extern void dbvc_publications_check(DbvcReshape *reshape,
+									const DbvcTable *table, List **steps);
+
 /* in adopt_steps.c: SQL of the three relations */
 
 extern void dbvc_steps_items(DbvcReshape *reshape, const DbvcTable *table);
@@ -208,7 +218,7 @@ extern void dbvc_dependents_lock(Oid relation, AttrNumber document);
 extern void dbvc_dependents_find(DbvcReshape *reshape, Oid relation,
 								 AttrNumber document, List **steps);
 
-/* in adopt_expression.c */
+/* in expression.c */
 
 /*
  * Does the expression (its text in the catalogs), over the relation with range
@@ -216,8 +226,12 @@ extern void dbvc_dependents_find(DbvcReshape *reshape, Oid relation,
  */
 extern bool dbvc_expression_holds(const char *tree, Oid relation,
 								  AttrNumber document, const DbvcParts *parts);
-/* Does a query or expression use a whole row of the relation? */
-extern bool dbvc_expression_whole_row(const char *tree, Oid relation);
+
+/* What a query uses of a relation that it names; NULL uses nothing. */
+#define DBVC_USES_WHOLE_ROW 1
+#define DBVC_USES_SYSTEM_COLUMN 2
+#define DBVC_USES_SAMPLE 4
+extern int dbvc_expression_uses(const char *tree, Oid relation);
 
 /* in release_swap.c */
 

@@ -36,6 +36,7 @@ typedef struct DbvcRuntime
 	SPIPlanPtr items_insert;
 	SPIPlanPtr items_update;
 	SPIPlanPtr items_delete;
+	struct DbvcItemPlans *item_plans; /* item_statement.c */
 } DbvcRuntime;
 
 /* -------------------------------------------------------------- reader.c */
