@@ -1,6 +1,7 @@
 -- The face of an adopted table: whole documents go in and out, rows of items stand behind them
 CREATE EXTENSION dbvc;
 \pset null '(null)'
+\set SHOW_CONTEXT never
 
 CREATE TABLE users (id bigint PRIMARY KEY, name text, data jsonb);
 SELECT count(*) > 0 AS adopted FROM dbvc.document_adopt('users', parts => '{"dreamBook": "dream", "profile.goals": "goal", "scores": "score"}');
@@ -259,7 +260,9 @@ INSERT INTO users SELECT * FROM legacy;
 SELECT count(*) FROM users_items i JOIN copied c USING (id, type, item_id, ord, data, version) WHERE i.deleted_at IS NULL;
 SELECT count(*) FROM users_base b JOIN copied_base c USING (id, name, data, doc_version);
 COPY (SELECT data FROM users WHERE id = 10002) TO STDOUT;
+\set VERBOSITY sqlstate
 COPY users TO STDOUT;
+\set VERBOSITY default
 COPY users (id, data, name) FROM STDIN;
 20001	{"dreamBook": [{"id": "in"}, "x\\ty"]}	copied in
 20002	\N	\N
@@ -269,12 +272,14 @@ DELETE FROM users WHERE id > 10000;
 SELECT written();
 
 -- What a view cannot do, and what it says
+\set VERBOSITY sqlstate
 INSERT INTO users VALUES (8, 'again', '{}') ON CONFLICT (id) DO NOTHING;
 INSERT INTO users VALUES (8, 'again', '{}') ON CONFLICT (id) DO UPDATE SET data = EXCLUDED.data;
+TRUNCATE users;
+\set VERBOSITY default
 INSERT INTO users VALUES (8, 'again', '{}') ON CONFLICT DO NOTHING;
 INSERT INTO users VALUES (8, 'again', '{}');
 INSERT INTO users VALUES (NULL, 'no key', '{"dreamBook": [1]}');
-TRUNCATE users;
 SELECT * FROM faults() WHERE id < 100 AND id <> 8;
 SELECT written();
 

@@ -1,6 +1,7 @@
 -- Options of an adopted table, and tables of other kinds behind the face
 CREATE EXTENSION dbvc;
 \pset null '(null)'
+\set SHOW_CONTEXT never
 
 -- strict: what stands at a part's place is an array, null or nothing
 CREATE TABLE strict (id bigint PRIMARY KEY, data jsonb);
