@@ -20,6 +20,7 @@
 #include "catalog/pg_operator.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
@@ -51,6 +52,8 @@ typedef struct Cached
 } Cached;
 
 static HTAB *cache;
+/* How many invalidations there have been. */
+static uint64 invalidations;
 /* What was invalidated and may still be in use until the transaction ends. */
 static List *outdated;
 
@@ -60,6 +63,7 @@ invalidate(Datum arg, Oid relation)
 	HASH_SEQ_STATUS status;
 	Cached *cached;
 
+	invalidations++;
 	if (cache == NULL)
 		return;
 	hash_seq_init(&status, cache);
@@ -206,7 +210,7 @@ read_config(DbvcAdopted *adopted, Oid relation)
 	return found;
 }
 
-static void
+DBVC_NORETURN static void
 unusable(const DbvcAdopted *adopted, const char *why)
 {
 	ereport(ERROR,
@@ -385,12 +389,8 @@ read_items(DbvcAdopted *adopted, Relation base)
 	adopted->items_deleted = items_column(adopted, DBVC_ITEMS_DELETED);
 }
 
-/*
- * Make an entry.  While the catalogs are read an invalidation may come in; it
- * cannot be for what the entry is about, because all three are locked.
- */
 static DbvcAdopted *
-load(Oid relation)
+read_all(Oid relation)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "dbvc adopted table",
@@ -420,6 +420,22 @@ load(Oid relation)
 	table_close(base, AccessShareLock);
 	MemoryContextSwitchTo(old);
 	return adopted;
+}
+
+/* Read until nothing has come in that might be about what was read. */
+static DbvcAdopted *
+load(Oid relation)
+{
+	for (;;)
+	{
+		uint64 before = invalidations;
+		DbvcAdopted *adopted = read_all(relation);
+
+		if (adopted == NULL || before == invalidations)
+			return adopted;
+		MemoryContextDelete(adopted->runtime->context);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 static void

@@ -29,23 +29,26 @@ is_same(const DbvcValue *a, const DbvcValue *b)
 	return (a == NULL) == (b == NULL) && (a == NULL || dbvc_value_same(a, b));
 }
 
-/* Which of the three values it is; SIDES when both sides changed it. */
+/*
+ * Which of the three values it is; SIDES when both sides changed it, be it to
+ * the same: who counts to 2 in 1's place has not counted to 3.
+ */
 static int
 decide(const DbvcValue *const *value)
 {
 	if (is_same(value[CHANGED], value[OLD]))
 		return CURRENT;
-	if (is_same(value[CURRENT], value[OLD]) ||
-		is_same(value[CHANGED], value[CURRENT]))
-		return CHANGED;
-	return SIDES;
+	return is_same(value[CURRENT], value[OLD]) ? CHANGED : SIDES;
 }
 
 static void
 add_conflict(List **conflicts, const DbvcValue *key)
 {
-	DbvcConflict *conflict = palloc0(sizeof(DbvcConflict));
+	DbvcConflict *conflict;
 
+	if (list_length(*conflicts) >= DBVC_CONFLICTS_MAX)
+		return;
+	conflict = palloc0(sizeof(DbvcConflict));
 	conflict->part = -1;
 	if (key != NULL)
 	{
@@ -100,21 +103,22 @@ merge_objects(const DbvcValue *roots, List **conflicts)
 	DbvcValue *keys;
 	DbvcValue *values;
 	int count = 0;
-	int all = 1;
+	int all = 0;
 
 	for (int s = 0; s < SIDES; s++)
 	{
 		begin(&sides[s], &roots[s]);
 		all += dbvc_raw_count(&roots[s]);
 	}
-	keys = palloc((Size) all * sizeof(DbvcValue));
-	values = palloc((Size) all * sizeof(DbvcValue));
+	keys = dbvc_raw_array(all, sizeof(DbvcValue));
+	values = dbvc_raw_array(all, sizeof(DbvcValue));
 	while ((first = first_key(sides)) != NULL)
 	{
 		DbvcValue key = *first;
 		const DbvcValue *value[SIDES] = {NULL};
 		int chosen;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int s = 0; s < SIDES; s++)
 		{
 			if (sides[s].left > 0 && dbvc_value_same(&sides[s].key, &key))

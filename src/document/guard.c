@@ -224,7 +224,11 @@ dbvc_document_base_trigger(PG_FUNCTION_ARGS)
 		/* a restore says what it was */
 		if (mode == DBVC_WRITE_NONE)
 			return PointerGetDatum(tuple);
-		version = mode == DBVC_WRITE_SPLIT ? 1 : 0;
+		/* not 0 when an update moves it to another partition */
+		version = DatumGetInt64(
+			heap_getattr(tuple, column, RelationGetDescr(trigger->tg_relation),
+						 &isnull));
+		version = mode == DBVC_WRITE_SPLIT ? Max(version, 1) : 0;
 	}
 	else
 	{

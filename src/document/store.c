@@ -113,7 +113,7 @@ dbvc_stored_lock(const DbvcAdopted *adopted, const Datum *key)
 Snapshot
 dbvc_locked_snapshot(void)
 {
-	return IsolationUsesXactSnapshot() ? GetActiveSnapshot()
+	return IsolationUsesXactSnapshot() ? GetTransactionSnapshot()
 									   : GetLatestSnapshot();
 }
 
