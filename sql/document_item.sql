@@ -158,7 +158,9 @@ SELECT * FROM dbvc.item_save_batch('users', '{2}', '[{"type": "dream", "data": {
 	{"type": "dream", "data": {"x": 9}}, {"type": "dream", "data": 1, "item_id": "~99"}, {"type": "dream", "data": {"id": "s1"}}]', on_error => 'skip');
 SELECT item_id, data FROM users_items WHERE id = 2 AND type = 'dream' AND item_id IN ('a', 's1', 's2') ORDER BY 1;
 SELECT wrong_ids(2);
+\set VERBOSITY terse
 SELECT dbvc.item_save('users', '{2}', 'dream', '{"id": "s2", "v": "bad"}');
+\set VERBOSITY default
 ALTER TABLE users_items DROP CONSTRAINT sane;
 -- many, and what is said of a whole document of which nothing can be saved: nothing is done to it
 SELECT action, count(*), count(DISTINCT item_id) FROM dbvc.item_save_batch('users', '{3}', (SELECT jsonb_agg(jsonb_build_object('type', 'goal', 'data', i)) FROM generate_series(1, 1000) i)) GROUP BY 1;
