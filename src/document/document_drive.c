@@ -23,6 +23,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "util/errors.h"
 #include "util/util.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -239,6 +240,7 @@ set_aside(DbvcDrive *drive, const Datum *key, ErrorData *error)
 			psprintf("more than " INT64_FORMAT " documents of %s cannot be "
 					 "worked on",
 					 drive->options.max_errors, drive->run.face);
+		error->sqlerrcode = ERRCODE_DBVC_SET_ASIDE;
 		error->hint = pstrdup("dbvc.document_error has them all; max_errors "
 							  "says how many are too many.");
 		end_by_error(drive, error);

@@ -17,6 +17,7 @@
 
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "util/errors.h"
 #include "util/util.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -204,7 +205,7 @@ stop_for_errors(DbvcDrive *drive)
 	Datum *key = drive->first_failed;
 
 	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			(errcode(ERRCODE_DBVC_SET_ASIDE),
 			 errmsg(INT64_FORMAT " documents of %s cannot be joined",
 					drive->run.errors, drive->run.face),
 			 errdetail("The first of them is %s.",
