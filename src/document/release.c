@@ -206,8 +206,10 @@ stop_for_errors(DbvcDrive *drive)
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DBVC_SET_ASIDE),
-			 errmsg(INT64_FORMAT " documents of %s cannot be joined",
-					drive->run.errors, drive->run.face),
+			 errmsg_plural("%lld document of %s cannot be joined",
+						   "%lld documents of %s cannot be joined",
+						   drive->run.errors, (long long) drive->run.errors,
+						   drive->run.face),
 			 errdetail("The first of them is %s.",
 					   dbvc_adopted_key_text(
 						   dbvc_adopted_get(drive->run.base, false), key)),
@@ -276,9 +278,10 @@ tell(const DbvcDrive *drive)
 	if (drive->run.skipped == 0)
 		return;
 	ereport(WARNING,
-			(errmsg("%s is not released yet, " INT64_FORMAT
-					" documents are left",
-					drive->run.face, drive->run.skipped),
+			(errmsg("%s is not released yet", drive->run.face),
+			 errdetail_plural("%lld document is left.",
+							  "%lld documents are left.", drive->run.skipped,
+							  (long long) drive->run.skipped),
 			 errhint("CALL dbvc.document_release() again, or with cancel => "
 					 "true.")));
 }
