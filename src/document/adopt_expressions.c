@@ -151,14 +151,17 @@ dbvc_publications_check(DbvcReshape *reshape, const DbvcTable *table,
 		"f.prattrs IS NOT NULL, false FROM r "
 		"JOIN pg_catalog.pg_publication_rel f ON f.prrelid = r.oid "
 		"JOIN pg_catalog.pg_publication p ON p.oid = f.prpubid "
-		"WHERE f.prattrs IS NULL OR r.doc = ANY (f.prattrs) "
+		"WHERE (f.prattrs IS NULL OR r.doc = ANY (f.prattrs)) AND NOT EXISTS "
+		"(SELECT 1 FROM pg_catalog.pg_publication_rel i WHERE i.prpubid = "
+		"p.oid AND i.prrelid = $3::pg_catalog.oid) "
 		"UNION ALL "
 		"SELECT pg_catalog.quote_ident(p.pubname), true, false, false, true "
-		"FROM pg_catalog.pg_publication p WHERE p.puballtables OR EXISTS ("
+		"FROM pg_catalog.pg_publication p WHERE $3 = 0 AND (p.puballtables OR "
+		"EXISTS ("
 		"SELECT 1 FROM pg_catalog.pg_publication_namespace n "
 		"JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid "
-		"WHERE n.pnpubid = p.oid AND c.oid = $1) ORDER BY 1",
-		table->oid, table->doc->name, 0);
+		"WHERE n.pnpubid = p.oid AND c.oid = $1)) ORDER BY 1",
+		table->oid, table->doc->name, (int) table->items_oid);
 	ListCell *lc;
 
 	foreach (lc, rows)

@@ -69,7 +69,8 @@ void
 dbvc_base_forget(DbvcRuntime *runtime)
 {
 	SPIPlanPtr items[] = {runtime->items_select, runtime->items_insert,
-						  runtime->items_update, runtime->items_delete};
+						  runtime->items_update, runtime->items_delete,
+						  runtime->base_visible};
 
 	for (int i = 0; i < lengthof(items); i++)
 	{

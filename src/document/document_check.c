@@ -353,7 +353,8 @@ check_query(Check *check, DbvcCheckName name, const char *sql)
 	if (count == 0)
 		return;
 	fault(check, name,
-		  psprintf("%s%s", example ? example : "", count > 1 ? " ..." : ""));
+		  psprintf("%s%s", example,
+				   count > 1 && count <= DBVC_FAULTS_SHOWN ? " ..." : ""));
 	check->finding[name].faults = count;
 }
 
@@ -481,6 +482,14 @@ dbvc_document_check_all(Oid relation, double sample, DbvcFinding *findings)
 	MemoryContextDelete(check.document);
 }
 
+char *
+dbvc_finding_text(const DbvcFinding *finding)
+{
+	return psprintf(INT64_FORMAT " %s: %s%s", finding->faults,
+					finding->faults == 1 ? "fault" : "faults", finding->detail,
+					finding->faults > DBVC_FAULTS_SHOWN ? " ..." : "");
+}
+
 PG_FUNCTION_INFO_V1(dbvc_document_check);
 Datum
 dbvc_document_check(PG_FUNCTION_ARGS)
@@ -505,8 +514,7 @@ dbvc_document_check(PG_FUNCTION_ARGS)
 		const char *detail = finding->detail;
 
 		if (finding->faults > 0 && i != DBVC_CHECK_COUNTS)
-			detail = psprintf(INT64_FORMAT " faults: %s", finding->faults,
-							  finding->detail);
+			detail = dbvc_finding_text(finding);
 		values[0] = CStringGetTextDatum(finding->name);
 		values[1] = BoolGetDatum(finding->faults == 0);
 		nulls[2] = detail == NULL;

@@ -38,4 +38,7 @@ typedef struct DbvcFinding
 extern void dbvc_document_check_all(Oid relation, double sample,
 									DbvcFinding *findings);
 
+/* "2 faults: (4): ..."; of one that has any. */
+extern char *dbvc_finding_text(const DbvcFinding *finding);
+
 #endif /* DBVC_DOCUMENT_CHECK_H */

@@ -231,10 +231,14 @@ set_aside(DbvcDrive *drive, const Datum *key, ErrorData *error)
 	}
 	if (!found && ++drive->run.errors > drive->options.max_errors)
 	{
-		error->elevel = ERROR;
-		error->detail = psprintf("More than " INT64_FORMAT
-								 " documents could not be worked on.",
-								 drive->options.max_errors);
+		error->detail =
+			psprintf("The last one was %s: %s",
+					 dbvc_adopted_key_text(drive->batch.adopted, key),
+					 error->message);
+		error->message =
+			psprintf("more than " INT64_FORMAT " documents of %s cannot be "
+					 "worked on",
+					 drive->options.max_errors, drive->run.face);
 		error->hint = pstrdup("dbvc.document_error has them all; max_errors "
 							  "says how many are too many.");
 		end_by_error(drive, error);

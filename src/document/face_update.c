@@ -91,8 +91,8 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 	const DbvcAdopted *adopted = face->adopted;
 	bool returning = adopted->runtime->before_update ||
 					 !bms_is_empty(adopted->runtime->generated);
-	bool whole =
-		adopted->releasing && (write_document || stored->version == 0);
+	/* a document that was never split is split when it is written itself */
+	bool whole = write_document ? adopted->releasing : stored->version == 0;
 	Bitmapset *columns = bms_copy(face->changed);
 	Bitmapset *keys = NULL;
 	DbvcChange *change = NULL;
@@ -130,6 +130,7 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 		done = dbvc_base_update(adopted, keys, &face->row, face->key, last,
 								returning);
 	dbvc_write_end(before);
+	face->stored_whole = whole;
 	return done;
 }
 
@@ -138,7 +139,7 @@ static HeapTuple
 update_result(DbvcFace *face, const DbvcDocument *document, Jsonb *whole)
 {
 	if (face->adopted->runtime->before_update)
-		whole = dbvc_face_whole(face, document);
+		whole = dbvc_face_whole(face, face->stored_whole ? NULL : document);
 	return dbvc_face_result(face, whole);
 }
 
@@ -163,14 +164,12 @@ static HeapTuple
 update_as_read(DbvcFace *face, const DbvcLast *last, bool *done)
 {
 	const DbvcAdopted *adopted = face->adopted;
-	bool convert = last->version == 0 && !adopted->releasing;
-	bool write_document = face->document_changed || convert;
 	DbvcDocument *old = NULL;
 	DbvcDocument *new = NULL;
 	DbvcStored *stored;
 	Jsonb *slim = NULL;
 
-	if (write_document || adopted->runtime->before_update)
+	if (face->document_changed || adopted->runtime->before_update)
 	{
 		old = dbvc_face_split(face, &face->old);
 		new = face->document_changed ? dbvc_face_split(face, &face->new) : old;
@@ -182,7 +181,7 @@ update_as_read(DbvcFace *face, const DbvcLast *last, bool *done)
 							  PointerGetDatum(slim), last->rows);
 	if (last->version == 0)
 		stored->document = old;
-	*done = write_row(face, stored, new, write_document, NULL, last);
+	*done = write_row(face, stored, new, face->document_changed, NULL, last);
 	return *done ? update_result(face, new, new_document(face)) : NULL;
 }
 
@@ -296,14 +295,11 @@ update_as_locked(DbvcFace *face)
 	DbvcCurrent *current = dbvc_face_lock(face);
 	DbvcDocument *document;
 	int **match = NULL;
-	bool write_document;
 	int column;
 
 	if (current == NULL)
 		return NULL;
 	document = current->stored->document;
-	write_document = face->document_changed ||
-					 (current->stored->version == 0 && !adopted->releasing);
 	column =
 		bms_next_member(bms_intersect(current->columns, face->changed), -1);
 	if (column >= 0)
@@ -343,8 +339,8 @@ update_as_locked(DbvcFace *face)
 	{
 		Jsonb *whole = whole_of(adopted, document);
 
-		if (!write_row(face, current->stored, document, write_document, match,
-					   NULL))
+		if (!write_row(face, current->stored, document, face->document_changed,
+					   match, NULL))
 			return NULL;
 		return update_result(face, document, whole);
 	}

@@ -182,9 +182,7 @@ put_document(Write *write)
 			return;
 	}
 	check_etag(write, stored->version);
-	dbvc_stored_write(stored,
-					  dbvc_doc_split(target->adopted->parts, write->document),
-					  NULL);
+	write_whole(write, stored, write->document);
 }
 
 PG_FUNCTION_INFO_V1(dbvc_document_put);

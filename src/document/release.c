@@ -95,9 +95,8 @@ refuse_faults(const DbvcAdopted *adopted)
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("documents of %s would not come back as they are",
 							adopted->name),
-					 errdetail("Check \"%s\": " INT64_FORMAT " faults: %s.",
-							   findings[i].name, findings[i].faults,
-							   findings[i].detail),
+					 errdetail("Check \"%s\": %s.", findings[i].name,
+							   dbvc_finding_text(&findings[i])),
 					 errhint("dbvc.document_check() shows them.")));
 	}
 }

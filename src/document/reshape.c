@@ -12,6 +12,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -200,9 +201,13 @@ dbvc_reshape_execute(DbvcReshape *reshape, int *done, const char *what)
 		if (strcmp(step->action, DBVC_STEP_REGISTER) == 0)
 			return;
 		if (step->dependent != NULL)
+		{
 			run_dependent(reshape, step);
-		else
-			run_as(step);
+			continue;
+		}
+		/* what comes after the dependents may fail for their sake */
+		dbvc_reshape_refuse(reshape, what);
+		run_as(step);
 	}
 	dbvc_reshape_refuse(reshape, what);
 }
@@ -283,6 +288,14 @@ dbvc_reshape_true(const char *value)
 }
 
 char *
+dbvc_reshape_array(const List *names)
+{
+	Datum array = PointerGetDatum(dbvc_list_text_array(names));
+
+	return OidOutputFunctionCall(F_ARRAY_OUT, array);
+}
+
+char *
 dbvc_qualified(const char *schema, const char *name)
 {
 	return quote_qualified_identifier(schema, name);
@@ -303,7 +316,8 @@ dbvc_reshape_enter(int lock_timeout)
 	int level = NewGUCNestLevel();
 
 	set_local("search_path", "pg_catalog, pg_temp");
-	set_local("lock_timeout", psprintf("%d", lock_timeout));
+	if (lock_timeout >= 0)
+		set_local("lock_timeout", psprintf("%d", lock_timeout));
 	return level;
 }
 

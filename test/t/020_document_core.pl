@@ -10,7 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dbvc;
-use Documents;
+use RandomDocuments;
 use JSON::PP;
 use List::Util qw(max shuffle sum0);
 use Test::More;
@@ -29,7 +29,7 @@ my $json = JSON::PP->new->canonical->allow_nonref;
 
 sub one_of { return $_[ int(rand(@_)) ]; }
 
-documents_setup($node, $seed);
+random_documents_setup($node, $seed);
 
 # bad(NAME, SQL): how many documents of the batch are wrong, by a query for their numbers; kept apart for a look at them
 my %bad;

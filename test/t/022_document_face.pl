@@ -10,7 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Dbvc;
-use Documents;
+use RandomDocuments;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -26,7 +26,7 @@ my $settings = 'SET search_path = fuzz; SET client_min_messages = error; ';
 
 sub run_fuzz { return $node->safe_psql('postgres', $settings . $_[0]); }
 
-documents_setup($node, $seed);
+random_documents_setup($node, $seed);
 
 # tables whose keys compare, and are found in the index, in different ways; k(i) makes a key of a number
 my @kinds = (
@@ -92,7 +92,7 @@ sub read_back
 		"SELECT FROM $face f FULL JOIN want w ON $kind->{join} WHERE f.name IS NULL OR w.i IS NULL OR $wrong");
 	foreach my $order ([ 'in order', 'i' ], [ 'backwards', 'i DESC' ], [ 'in no order', 'md5(i::text)' ], [ 'with gaps', 'i % 3, i' ])
 	{
-		bad("$what: read by key, $order", qq{
+		bad("$what: read by key, $order->[0]", qq{
 			SELECT FROM (SELECT * FROM want ORDER BY $order->[1] OFFSET 0) w LEFT JOIN LATERAL (SELECT name, data FROM $face WHERE $kind->{of} OFFSET 0) f ON true
 			WHERE f.name IS NULL OR $wrong});
 	}
