@@ -158,20 +158,23 @@ CREATE TABLE adopted.users (id bigint PRIMARY KEY, data jsonb);
 CREATE FUNCTION bench.split_base(variant text) RETURNS regclass LANGUAGE sql AS $$
   SELECT coalesce(to_regclass(format('%I.users_base', variant)), to_regclass(format('%I.users', variant))) $$;
 
--- Every variant back to the same rows: DOCUMENTS small ones, ids 1 and up. Nothing is checked or split here.
-CREATE PROCEDURE bench.reset(variants text[], documents int) LANGUAGE plpgsql AS $$
+-- Every variant back to the same rows: DOCUMENTS of a set, ids 1 and up. Nothing is checked or split here.
+CREATE PROCEDURE bench.reset(variants text[], size text, documents int) LANGUAGE plpgsql AS $$
 DECLARE
   v text;
+  source text := format('SELECT count(*)::int AS of, (%s - 1) / count(*)::int AS again FROM bench.%I', documents, size);
 BEGIN
   SET LOCAL session_replication_role = replica;
   FOREACH v IN ARRAY variants LOOP
     IF to_regclass(format('%I.users_items', v)) IS NULL THEN
-      EXECUTE format('TRUNCATE %1$I.users; INSERT INTO %1$I.users SELECT n, whole FROM bench.small WHERE n <= %2$s', v, documents);
+      EXECUTE format('TRUNCATE %1$I.users; INSERT INTO %1$I.users SELECT k * of + n, whole
+        FROM (%4$s) s, generate_series(0, again) k, bench.%2$I d WHERE k * of + n <= %3$s', v, size, documents, source);
     ELSE
       EXECUTE format('TRUNCATE %2$s, %1$I.users_items;
-        INSERT INTO %1$I.users_items (id, type, item_id, ord, data) SELECT n, type, item_id, ord, data FROM bench.small_item WHERE n <= %3$s;
-        INSERT INTO %2$s SELECT n, slim%4$s FROM bench.small WHERE n <= %3$s',
-        v, bench.split_base(v), documents, CASE WHEN to_regclass(format('%I.users_base', v)) IS NOT NULL THEN ', 1' END);
+        INSERT INTO %1$I.users_items (id, type, item_id, ord, data) SELECT k * of + n, type, item_id, ord, data
+          FROM (%5$s) s, generate_series(0, again) k, bench.%6$I i WHERE k * of + n <= %3$s;
+        INSERT INTO %2$s SELECT k * of + n, slim%4$s FROM (%5$s) s, generate_series(0, again) k, bench.%7$I d WHERE k * of + n <= %3$s',
+        v, bench.split_base(v), documents, CASE WHEN to_regclass(format('%I.users_base', v)) IS NOT NULL THEN ', 1' END, source, size || '_item', size);
     END IF;
   END LOOP;
 END $$;
