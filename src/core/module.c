@@ -8,6 +8,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "document/document.h"
 #include "ledger/ledger.h"
 
 DBVC_MODULE_MAGIC;
@@ -18,6 +19,7 @@ void
 _PG_init(void)
 {
 	dbvc_ledger_init();
+	dbvc_document_init();
 	MarkGUCPrefixReserved("dbvc");
 }
 

@@ -15,6 +15,7 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
+#include "access/tableam.h"
 #include "varatt.h"
 #endif
 
@@ -101,6 +102,66 @@
 #else
 #define DBVC_WORKER_CONNECT_FLAGS 0
 #define DBVC_WORKER_NEEDS_LOGIN true
+#endif
+
+/* Arguments of index_beginscan() came in 18 and 19. */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_index_beginscan(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0, 0)
+#elif PG_VERSION_NUM >= 180000
+#define dbvc_index_beginscan(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define dbvc_index_beginscan(heap, index, snapshot, nkeys) \
+	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* Summarizing indexes made the answer of an update threefold in 16, flags
+ * became one argument in 19. */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_insert_index_tuples(info, slot, estate, update, \
+								 only_summarizing) \
+	ExecInsertIndexTuples((info), (estate), \
+						  ((update) ? EIIT_IS_UPDATE : 0) | \
+							  ((only_summarizing) ? EIIT_ONLY_SUMMARIZING \
+												  : 0), \
+						  (slot), NIL, NULL)
+#elif PG_VERSION_NUM >= 160000
+#define dbvc_insert_index_tuples(info, slot, estate, update, \
+								 only_summarizing) \
+	ExecInsertIndexTuples((info), (slot), (estate), (update), false, NULL, \
+						  NIL, (only_summarizing))
+#else
+#define dbvc_insert_index_tuples(info, slot, estate, update, \
+								 only_summarizing) \
+	ExecInsertIndexTuples((info), (slot), (estate), (update), false, NULL, NIL)
+#endif
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes DbvcUpdateIndexes;
+#define dbvc_update_indexes_any(answer) ((answer) != TU_None)
+#define dbvc_update_indexes_summarizing(answer) ((answer) == TU_Summarizing)
+#else
+typedef bool DbvcUpdateIndexes;
+#define dbvc_update_indexes_any(answer) (answer)
+#define dbvc_update_indexes_summarizing(answer) false
+#endif
+
+/* The sequence of an identity column is asked for by relation from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#define dbvc_identity_sequence(relation, column) \
+	getIdentitySequence((relation), (column), false)
+#else
+#define dbvc_identity_sequence(relation, column) \
+	getIdentitySequence(RelationGetRelid(relation), (column), false)
+#endif
+
+/* Ownership is asked for by class from 16 on. */
+#if PG_VERSION_NUM >= 160000
+#define dbvc_owns_relation(relation, role) \
+	object_ownercheck(RelationRelationId, (relation), (role))
+#else
+#define dbvc_owns_relation(relation, role) \
+	pg_class_ownercheck((relation), (role))
 #endif
 
 #endif /* DBVC_COMPAT_H */
