@@ -241,7 +241,7 @@ BEGIN
       RETURN format('INSERT INTO %1$I.users_items (id, type, item_id, ord, data) SELECT 1000000 + d.n, type, item_id, ord, data FROM bench.small_item d;
         UPDATE %1$I.users_base b SET data = d.slim, doc_version = 1 FROM bench.small d WHERE b.id = 1000000 + d.n;', variant);
     WHEN what = 'backfill' AND variant = 'adopted' AND to_regproc('dbvc.document_backfill') IS NOT NULL THEN
-      RETURN 'CALL dbvc.document_backfill(''adopted.users'');';
+      RETURN 'CALL dbvc.document_backfill(''adopted.users'', converted => v_done, set_aside => v_done, remaining => v_done);';
     WHEN what = 'backfill' THEN RETURN format('UPDATE %I.users SET data = data WHERE id > 1000000;', variant);
   END CASE;
 END $$;
@@ -256,7 +256,7 @@ BEGIN
   EXECUTE format($sql$
     CREATE OR REPLACE PROCEDURE bench.run(first bigint, documents int, block int, round int) LANGUAGE plpgsql AS $$
     DECLARE
-      v_id bigint; v_n int; which int; at timestamptz; lsn pg_lsn; last int;
+      v_id bigint; v_n int; v_done bigint; which int; at timestamptz; lsn pg_lsn; last int;
       ms float8[]; wal bigint[]; whose int[]; ns int[];
     BEGIN
       FOR b IN 0 .. (documents - 1) / block LOOP

@@ -74,7 +74,7 @@ goal() {
 goal_least() {
   local verdict
   if [ -z "$2" ]; then verdict='not measured'
-  else verdict=$(awk -v a="$2" -v b="$3" 'BEGIN { print a >= b ? "met" : "MISSED" }'); fi
+  else verdict=$(awk -v a="$2" -v b="$3" 'BEGIN { print (a >= b) ? "met" : "MISSED" }'); fi
   goals+=("$(printf '%-68s %9s  goal %s %-6s %s' "$1" "${2:--}" '>=' "$3" "$verdict")")
 }
 
