@@ -56,6 +56,9 @@ FROM items_of(jsonb_build_array(jsonb_build_object('id', repeat('x', 500)), json
 	jsonb_build_object('id', '#' || repeat('x', 499)), jsonb_build_object('id', repeat('9', 499)::numeric), jsonb_build_object('id', repeat('9', 500)::numeric)))
 	AS (type text, item_id text, ord bigint, data jsonb);
 
+-- a number has more digits than bytes
+SELECT left(item_id, 3) AS item_id, length(item_id) FROM items_of('[{"id": 1e498}, {"id": 1e499}, {"id": 1e131071}]') AS (type text, item_id text, ord bigint, data jsonb);
+
 -- Combining: items of a type in their order, whatever stands between; no items, no change
 SELECT dbvc.document_combine('{"a": [], "b": []}', '{"a": "x", "b": "y"}', '{y,x,y,x}', ARRAY['1', '2', '[3]', '{"n": 4}']::jsonb[]);
 SELECT dbvc.document_combine('{"a": [1], "b": null}', '{"a": "x", "b": "y"}', '{}', '{}');
@@ -66,6 +69,16 @@ SELECT dbvc.document_combine('[]', '{"a": "x"}', '{x}', ARRAY['2']::jsonb[]);
 SELECT dbvc.document_combine('{"a": []}', '{"a": "x"}', '{y}', ARRAY['2']::jsonb[]);
 SELECT dbvc.document_combine('{"a": []}', '{"a": "x"}', '{x}', '{}');
 SELECT dbvc.document_combine('{"a": []}', '{"a": "x"}', '{x}', ARRAY[NULL]::jsonb[]);
+
+-- Objects with very many keys, and very many parts: each key is found
+SELECT count(*) FILTER (WHERE items = n AND slim = emptied AND dbvc.document_same_bytes(doc, whole)) AS good, count(*)
+FROM generate_series(0, 130) n,
+	LATERAL (SELECT COALESCE(jsonb_object_agg('k' || i, jsonb_build_array(i)), '{}') AS doc, COALESCE(jsonb_object_agg('k' || i, '[]'::jsonb), '{}') AS emptied
+		FROM generate_series(1, n) i) d,
+	LATERAL (SELECT jsonb_object_agg('k' || i, 't' || i) AS parts FROM generate_series(-1, n + 1) i) p,
+	LATERAL (SELECT dbvc.document_slim(doc, parts) AS slim) s,
+	LATERAL (SELECT count(*) AS items, dbvc.document_combine(slim, parts, COALESCE(array_agg(type), '{}'), COALESCE(array_agg(data), '{}')) AS whole
+		FROM dbvc.document_items(doc, parts)) w;
 
 -- Bytes, not equality
 SELECT '1.0'::jsonb = '1' AS equal, dbvc.document_same_bytes('1.0', '1') AS same, dbvc.document_same_bytes('[1, {"a": 2}]', '[1, {"a": 2}]') AS same;
@@ -99,6 +112,10 @@ SELECT * FROM dbvc.document_diff('{~1}', '{5}', ARRAY['{"id": "a"}']::jsonb[], '
 -- numbers of ids are not used again
 SELECT item_id FROM dbvc.document_diff('{~7,~x,~99999999999999999999}', '{1,2,3}', ARRAY['1', '2', '3']::jsonb[], '[1, 2, 3, 4, 5]');
 
+-- but only up to the highest there is
+SELECT item_id FROM dbvc.document_diff('{~9223372036854775806}', '{1}', ARRAY['1']::jsonb[], '[1, 2]');
+SELECT item_id FROM dbvc.document_diff('{~9223372036854775807}', '{1}', ARRAY['1']::jsonb[], '[1, 2]');
+
 -- Two hundred: one in front is one insert; reversed, all but one are moved
 CREATE FUNCTION many(low int, high int, step int) RETURNS jsonb LANGUAGE sql IMMUTABLE
 AS $$ SELECT jsonb_agg(jsonb_build_object('id', i, 'v', 'x') ORDER BY n) FROM generate_series(low, high, step) WITH ORDINALITY g (i, n) $$;
@@ -118,6 +135,7 @@ SELECT action, item_id, ord FROM dbvc.document_diff('{a,b}', '{-9223372036854775
 SELECT action, item_id, ord FROM dbvc.document_diff('{a,b,c}', '{5,5,5}', ARRAY['{"id": "a"}', '{"id": "b"}', '{"id": "c"}']::jsonb[],
 	'[{"id": "a"}, {"id": "b"}, {"id": "c"}]');
 SELECT * FROM dbvc.document_diff('{a}', '{1,2}', ARRAY['1']::jsonb[], '[]');
+SELECT * FROM dbvc.document_diff('{{a},{b}}', '{1,2}', ARRAY['1', '2']::jsonb[], '[]');
 SELECT * FROM dbvc.document_diff('{}', '{}', '{}', '{"a": 1}');
 SELECT * FROM dbvc.document_diff('{}', '{}', '{}', '1');
 
@@ -134,19 +152,21 @@ SELECT merge('{"a": [{"id": 1}, {"id": 2}]}', '{"a": [{"id": 0}, {"id": 1}, {"id
 -- the order of who changed it
 SELECT merge('{"a": [{"id": 1}, {"id": 2}, {"id": 3}]}', '{"a": [{"id": 3}, {"id": 1}, {"id": 2}]}', '{"a": [{"id": 1}, {"id": "n"}, {"id": 2}, {"id": 3}]}');
 SELECT merge('{"a": [{"id": 1}, {"id": 2}, {"id": 3}]}', '{"a": [{"id": 1}, {"id": "n"}, {"id": 2}, {"id": 3}]}', '{"a": [{"id": 3}, {"id": 1}, {"id": 2}]}');
-SELECT merge('{"a": [{"id": 1}, {"id": 2}, {"id": 3}]}', '{"a": [{"id": 3}, {"id": 1}, {"id": 2}]}', '{"a": [{"id": 3}, {"id": 1}, {"id": 2}]}');
--- the same change twice is one
-SELECT merge('{"a": [{"id": 1, "v": 1}, {"id": 2}], "n": 1}', '{"a": [{"id": 1, "v": 2}, {"id": 3}], "n": 2}', '{"a": [{"id": 1, "v": 2}, {"id": 3}], "n": 2}');
-SELECT merge('{"a": ["x"]}', '{"a": ["x", "y"]}', '{"a": ["x", "y"]}');
 -- without ids
 SELECT merge('{"a": ["x", "y", "z"]}', '{"a": ["x", "Y", "z"]}', '{"a": ["x", "y", "z", "w"]}');
 SELECT merge('{"a": ["x", "y", "z"]}', '{"a": ["n", "x", "y", "z"]}', '{"a": ["x", "z"]}');
 SELECT merge('{"a": ["x"]}', '{"a": ["x", "y"]}', '{"a": ["x", "z"]}');
+-- what both added without an id is two
+SELECT merge('{"a": ["x"]}', '{"a": ["x", "y"]}', '{"a": ["x", "y"]}');
+SELECT merge('{"a": [5, 5]}', '{"a": [5, 5, 5]}', '{"a": [5, 5, 5]}');
+-- a second one with an id has none of its own
+SELECT merge('{"a": [{"id": 1}]}', '{"a": [{"id": 1}, {"id": 1, "v": 2}]}', '{"a": [{"id": 1}, {"id": 1, "v": 2}]}');
 -- slim, key by key; a nested part's container is one of them
 SELECT merge('{"k": 1, "l": 1, "m": 1}', '{"k": 2, "l": 1, "m": 1, "n": 1}', '{"k": 1, "l": 1.0, "o": {"q": 1}}');
 SELECT merge('{"p": {"b": [1], "c": 1}}', '{"p": {"b": [1, 2], "c": 1}}', '{"p": {"b": [1], "c": 2}}');
 -- from nothing to something, and back
-SELECT merge('{}', '{"a": [{"id": 1}]}', '{"a": []}');
+SELECT merge('{}', '{"a": [{"id": 1}]}', '{"n": 1}');
+SELECT merge('{"a": []}', '{"a": [{"id": 1}]}', '{"a": [{"id": 2}]}');
 SELECT merge('{"a": [{"id": 1}]}', '{"a": []}', '{"a": [{"id": 1}, {"id": 2}]}');
 SELECT merge('{"a": [{"id": 1}]}', '{}', '{"a": [{"id": 1}], "n": 1}');
 SELECT merge('[1]', '[2]', '[1]');
@@ -163,6 +183,18 @@ SELECT merge('{"a": [{"id": 1}]}', '{}', '{"a": [{"id": 1}, {"id": 2}]}');
 SELECT merge('{"a": [{"id": 1}]}', '{"a": null}', '{"a": [{"id": 1}, {"id": 2}]}');
 SELECT merge('{"p": {"b": [1], "c": 1}}', '{"p": {"b": [1], "c": 2}}', '{"p": {"b": [1], "c": 3}}');
 SELECT merge('[1]', '[2]', '[3]');
+-- the same change twice is none the less one of what the other side changed
+SELECT merge('{"a": [{"id": 1, "v": 1}]}', '{"a": [{"id": 1, "v": 2}]}', '{"a": [{"id": 1, "v": 2}]}');
+SELECT merge('{"a": [{"id": 1}, {"id": 2}]}', '{"a": [{"id": 1}]}', '{"a": [{"id": 1}]}');
+SELECT merge('{"a": [5, 5]}', '{"a": [5]}', '{"a": [5]}');
+SELECT merge('{"a": [{"id": 1}]}', '{"a": [{"id": 1}, {"id": "n"}]}', '{"a": [{"id": "n"}, {"id": 1}]}');
+SELECT merge('{"a": [{"id": 1}, {"id": 2}, {"id": 3}]}', '{"a": [{"id": 3}, {"id": 1}, {"id": 2}]}', '{"a": [{"id": 3}, {"id": 1}, {"id": 2}]}');
+SELECT merge('{"k": 1, "l": 1, "m": 1}', '{"k": 2, "m": 1, "n": 1}', '{"k": 2, "m": 1, "n": 1}');
+SELECT merge('{}', '{"a": [{"id": 1}]}', '{"a": []}');
+SELECT merge('[1]', '[2]', '[2]');
+SELECT merge('{"n": 1}', 'null', 'null');
+-- of very many the first thousand are told
+SELECT jsonb_array_length(dbvc.document_merge(jsonb_build_object('a', many(1, 1500, 1)), '{"a": []}', '{"a": []}', '{"a": "x"}') -> 'conflicts');
 SELECT merge('[1]', '{"a": [1]}', '[3]');
 
 -- Documents that are stored in other ways: toasted, compressed, with a short header

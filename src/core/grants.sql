@@ -18,5 +18,6 @@ GRANT EXECUTE ON FUNCTION dbvc.version(), event_text(bytea, text), event_bigint(
 	event_bytea(bytea, text), event_boolean(bytea, text), event_list(bytea, text), event_leaf_hash(bytea),
 	migration_checksum(text, text, text, text, boolean, text[]), document_parts(jsonb), document_slim(jsonb, jsonb),
 	document_items(jsonb, jsonb), document_combine(jsonb, jsonb, text[], jsonb[]), document_diff(text[], bigint[], jsonb[], jsonb),
-	document_merge(jsonb, jsonb, jsonb, jsonb), document_same_bytes(jsonb, jsonb)
+	document_merge(jsonb, jsonb, jsonb, jsonb), document_same_bytes(jsonb, jsonb),
+	document_read(regclass, jsonb, bigint, xid, "any")
 TO PUBLIC;

@@ -85,19 +85,9 @@ check_options(Adoption *adoption)
 static void
 check_caller(Oid source)
 {
-	char *owns = dbvc_reshape_value(
-		"SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM "
-		"pg_catalog.pg_class c WHERE c.oid = $1",
-		source, NULL, 0);
 	char kind = get_rel_relkind(source);
 
-	if (owns == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("there is no table with OID %u", source)));
-	if (!dbvc_reshape_true(owns))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be owner of relation %s",
-							   get_rel_name(source))));
+	dbvc_reshape_check_owner(source);
 	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
 		dbvc_adopted_face_of(source) == InvalidOid)
 		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -126,9 +116,7 @@ create_face(DbvcReshape *reshape, const DbvcTable *table)
 	dbvc_step(reshape, "create view",
 			  "CREATE VIEW %s WITH (security_invoker = true) AS %s",
 			  table->face, dbvc_face_query(table));
-	if (table->owner != GetUserId())
-		dbvc_step(reshape, "give view to the owner",
-				  "ALTER VIEW %s OWNER TO %s", table->face, table->owner_name);
+	dbvc_steps_owner(reshape, table);
 }
 
 static void
@@ -180,12 +168,27 @@ register_step(const Adoption *adoption, DbvcReshape *reshape,
 }
 
 static void
+publish_items(DbvcReshape *reshape, const DbvcTable *table,
+			  const List *publications)
+{
+	ListCell *lc;
+
+	foreach (lc, publications)
+		dbvc_step(reshape, "publish items",
+				  "ALTER PUBLICATION %s ADD TABLE %s", (char *) lfirst(lc),
+				  table->items);
+}
+
+static void
 list_steps(const Adoption *adoption, DbvcReshape *reshape, DbvcTable *table)
 {
 	List *dependents = NIL;
+	List *publications = NIL;
 
 	dbvc_table_check(reshape, table, adoption->triggers_reviewed);
+	dbvc_expressions_check(reshape, table);
 	dbvc_grants_check(reshape, table);
+	dbvc_publications_check(reshape, table, &publications);
 	dbvc_dependents_find(reshape, table->oid, table->doc->number, &dependents);
 	tell_foreign_keys(reshape, table);
 	dbvc_step(reshape, "rename table", "ALTER TABLE %s RENAME TO %s",
@@ -197,13 +200,14 @@ list_steps(const Adoption *adoption, DbvcReshape *reshape, DbvcTable *table)
 	dbvc_steps_items(reshape, table);
 	dbvc_grants_base(reshape, table);
 	dbvc_grants_items(reshape, table);
-	dbvc_steps_row_security(reshape, table);
+	dbvc_steps_row_security(reshape, table, false, false, false);
 	create_face(reshape, table);
 	register_step(adoption, reshape, table);
 	create_triggers(reshape, table);
 	dbvc_steps_defaults(reshape, table);
 	dbvc_steps_comments(reshape, table);
-	dbvc_grants_face(reshape, table);
+	dbvc_grants_face(reshape, table, table->oid, NIL);
+	publish_items(reshape, table, publications);
 	reshape->steps = list_concat(reshape->steps, dependents);
 }
 
@@ -285,7 +289,8 @@ adopt(void *arg)
 	adoption->reshape = reshape;
 	check_caller(adoption->source);
 	if (!adoption->dry_run)
-		dbvc_dependents_lock(adoption->source, 0);
+		dbvc_dependents_lock(adoption->source,
+							 get_attnum(adoption->source, adoption->doc));
 	lock_source(adoption);
 	check_caller(adoption->source);
 	table = dbvc_table_read(adoption->source);

@@ -18,48 +18,129 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
-/* Grants of the relation $1, one row a privilege; col is NULL for all. */
+/* clang-format off */
+
+/* Grants of the relation $1, one row a privilege; col is NULL for all.  $2: columns that do not count. */
 #define ALL_GRANTS \
-	"SELECT x.grantor, x.grantee, x.is_grantable, " \
-	"x.privilege_type AS privilege, NULL::pg_catalog.name AS col, " \
-	"0::pg_catalog.int2 AS attnum " \
+	"SELECT x.grantor, x.grantee, x.is_grantable, x.privilege_type AS privilege, " \
+	"  NULL::pg_catalog.name AS col, 0::pg_catalog.int2 AS attnum " \
 	"FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) x " \
 	"WHERE c.oid = $1 AND x.grantee <> c.relowner " \
 	"UNION ALL " \
-	"SELECT x.grantor, x.grantee, x.is_grantable, x.privilege_type, " \
-	"a.attname, a.attnum FROM pg_catalog.pg_class c " \
-	"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid, " \
-	"pg_catalog.aclexplode(a.attacl) x " \
-	"WHERE c.oid = $1 AND a.attnum > 0 AND NOT a.attisdropped " \
-	"AND a.attname <> '" DBVC_BASE_VERSION "' AND x.grantee <> c.relowner"
+	"SELECT x.grantor, x.grantee, x.is_grantable, x.privilege_type, a.attname, a.attnum " \
+	"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid, " \
+	"  pg_catalog.aclexplode(a.attacl) x " \
+	"WHERE c.oid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> '" DBVC_BASE_VERSION "' " \
+	"AND a.attname <> ALL (coalesce($2, '{}')::pg_catalog.name[]) AND x.grantee <> c.relowner"
 
 #define ROLE_NAME(role) \
-	"CASE " role " WHEN 0 THEN 'PUBLIC' ELSE " \
-	"pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(" role ")) END"
+	"CASE " role " WHEN 0 THEN 'PUBLIC' " \
+	"ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(" role ")) END"
+
+static const char *const incomplete_sql =
+	"WITH g AS (" ALL_GRANTS "), "
+	"has AS (SELECT g.grantee, pg_catalog.string_agg(DISTINCT g.privilege, ', ') AS privileges "
+	"  FROM g WHERE g.privilege IN ('SELECT', 'UPDATE', 'DELETE') GROUP BY 1) "
+	"SELECT " ROLE_NAME("h.grantee") ", h.privileges, "
+	"pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) "
+	"FROM has h, pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped "
+	"AND NOT pg_catalog.has_column_privilege(h.grantee, $1, a.attnum, 'SELECT') "
+	"GROUP BY h.grantee, h.privileges ORDER BY 1";
+
+static const char *const defaults_sql =
+	"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME("x.grantee") ", ', ') "
+	"FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) x "
+	"WHERE d.defaclobjtype = 'r' AND d.defaclrole = (SELECT r.oid FROM pg_catalog.pg_roles r "
+	"  WHERE r.rolname = CURRENT_USER) "
+	"AND (d.defaclnamespace = 0 OR d.defaclnamespace = (SELECT c.relnamespace FROM pg_catalog.pg_class c "
+	"  WHERE c.oid = $1))";
+
+static const char *const owner_sql =
+	"SELECT (SELECT pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type) "
+	"  FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantee = c.relowner AND x.grantor = c.relowner), "
+	"EXISTS (SELECT x.privilege_type FROM pg_catalog.aclexplode(pg_catalog.acldefault('r', c.relowner)) x "
+	"  EXCEPT SELECT x.privilege_type FROM pg_catalog.aclexplode(c.relacl) x WHERE x.grantee = c.relowner) "
+	"FROM pg_catalog.pg_class c WHERE c.oid = $1 AND c.relacl IS NOT NULL";
+
+static const char *const chain_sql =
+	"WITH RECURSIVE g AS (" ALL_GRANTS "), "
+	"chain AS (SELECT g.*, 0 AS depth FROM g WHERE g.grantor = (SELECT c.relowner FROM pg_catalog.pg_class c "
+	"    WHERE c.oid = $1) "
+	"  UNION SELECT g.*, h.depth + 1 FROM g JOIN chain h ON g.grantor = h.grantee AND h.is_grantable "
+	"    AND g.privilege = h.privilege AND (h.col IS NULL OR h.col = g.col) WHERE h.depth < 20), "
+	"placed AS (SELECT g.*, (SELECT pg_catalog.min(h.depth) FROM chain h "
+	"    WHERE (h.grantor, h.grantee, h.privilege, h.attnum) = (g.grantor, g.grantee, g.privilege, g.attnum)) "
+	"  AS depth FROM g) "
+	"SELECT p.grantor, " ROLE_NAME("p.grantor") ", " ROLE_NAME("p.grantee") ", p.is_grantable, "
+	"pg_catalog.string_agg(p.privilege || coalesce(' (' || pg_catalog.quote_ident(p.col) || ')', ''), ', ' "
+	"  ORDER BY p.attnum, p.privilege), p.depth "
+	"FROM placed p GROUP BY p.grantor, p.grantee, p.is_grantable, p.depth ORDER BY p.depth NULLS LAST, 2, 3, 4";
+
+static const char *const column_readers_sql =
+	"WITH g AS (" ALL_GRANTS ") "
+	"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME("g.grantee") ", ', ') FROM g "
+	"WHERE g.col IS NOT NULL AND g.privilege = 'SELECT' "
+	"AND NOT pg_catalog.has_table_privilege(g.grantee, $1, 'SELECT')";
+
+/* What follows for items from grants on the base $1 and the face %u; $2 is the document. */
+#define ITEMS_GRANTS \
+	"b AS (SELECT x.grantee, x.privilege_type FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) x " \
+	"    WHERE c.oid IN ($1, %u) AND x.grantee <> c.relowner " \
+	"  UNION SELECT x.grantee, x.privilege_type FROM pg_catalog.pg_class c " \
+	"    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid, pg_catalog.aclexplode(a.attacl) x " \
+	"    WHERE c.oid IN ($1, %u) AND a.attname = $2 AND x.grantee <> c.relowner), " \
+	"w AS (SELECT DISTINCT b.grantee, v.place, v.privilege FROM b, (VALUES (1, 'SELECT', 'SELECT'), " \
+	"    (2, 'INSERT', 'INSERT'), (2, 'UPDATE', 'INSERT'), (3, 'UPDATE', 'UPDATE'), (4, 'UPDATE', 'DELETE')) " \
+	"  v (place, has, privilege) WHERE v.has = b.privilege_type), " \
+	"i AS (SELECT x.grantee, x.privilege_type AS privilege FROM pg_catalog.pg_class c, " \
+	"    pg_catalog.aclexplode(c.relacl) x WHERE c.oid = $3::pg_catalog.oid AND x.grantee <> c.relowner) "
+
+static const char *const items_missing_sql =
+	"WITH " ITEMS_GRANTS
+	"SELECT " ROLE_NAME("w.grantee") ", pg_catalog.string_agg(w.privilege, ', ' ORDER BY w.place) FROM w "
+	"WHERE (w.grantee, w.privilege) NOT IN (SELECT i.grantee, i.privilege FROM i) GROUP BY w.grantee ORDER BY 1";
+
+static const char *const items_extra_sql =
+	"WITH " ITEMS_GRANTS
+	"SELECT " ROLE_NAME("i.grantee") ", pg_catalog.string_agg(i.privilege, ', ' ORDER BY i.privilege) FROM i "
+	"WHERE (i.grantee, i.privilege) NOT IN (SELECT w.grantee, w.privilege FROM w) GROUP BY i.grantee ORDER BY 1";
+
+/* What the view $1 gives and its base $3 does not. */
+static const char *const beyond_base_sql =
+	"WITH g AS (" ALL_GRANTS ") "
+	"SELECT " ROLE_NAME("g.grantee") ", g.is_grantable, pg_catalog.string_agg(g.privilege || "
+	"  coalesce(' (' || pg_catalog.quote_ident(g.col) || ')', ''), ', ' ORDER BY g.attnum, g.privilege) "
+	"FROM g WHERE (g.col IS NULL OR $2 IS NULL) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c, "
+	"    pg_catalog.aclexplode(c.relacl) x WHERE c.oid = $3::pg_catalog.oid AND x.grantee = g.grantee "
+	"    AND x.privilege_type = g.privilege AND x.is_grantable >= g.is_grantable) "
+	"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x "
+	"    WHERE a.attrelid = $3::pg_catalog.oid AND a.attname = g.col AND x.grantee = g.grantee "
+	"    AND x.privilege_type = g.privilege AND x.is_grantable >= g.is_grantable) "
+	"GROUP BY g.grantee, g.is_grantable ORDER BY 1, 2";
+
+/* Who may do with the base $1 what the view $3 does not give. */
+static const char *const beyond_face_sql =
+	"SELECT DISTINCT " ROLE_NAME("x.grantee") ", x.privilege_type FROM pg_catalog.pg_class c, "
+	"pg_catalog.aclexplode(c.relacl) x WHERE c.oid = $1 AND x.grantee <> c.relowner AND NOT EXISTS (SELECT 1 "
+	"  FROM pg_catalog.pg_class f, pg_catalog.aclexplode(f.relacl) y WHERE f.oid = $3::pg_catalog.oid "
+	"  AND y.grantee = x.grantee AND y.privilege_type = x.privilege_type) ORDER BY 1, 2";
+
+/* Grants of the base's columns that the view does not have yet, by name in $2. */
+static const char *const new_columns_sql =
+	"SELECT " ROLE_NAME("x.grantee") ", x.is_grantable, pg_catalog.string_agg(x.privilege_type || ' (' || "
+	"  pg_catalog.quote_ident(a.attname) || ')', ', ' ORDER BY a.attnum, x.privilege_type) "
+	"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid, "
+	"  pg_catalog.aclexplode(a.attacl) x WHERE c.oid = $1 AND a.attname = ANY ($2::pg_catalog.name[]) "
+	"AND x.grantee <> c.relowner GROUP BY x.grantee, x.is_grantable ORDER BY 1, 2";
+
+/* clang-format on */
 
 /* --------------------------------------------------------------- refusals */
 
 void
 dbvc_grants_check(DbvcReshape *reshape, const DbvcTable *table)
 {
-	List *rows = dbvc_reshape_rows(
-		"WITH g AS (" ALL_GRANTS "), has AS (SELECT g.grantee, "
-		"pg_catalog.string_agg(DISTINCT g.privilege, ', ') AS privileges "
-		"FROM g WHERE g.privilege IN ('SELECT', 'UPDATE', 'DELETE') "
-		"GROUP BY 1) "
-		"SELECT " ROLE_NAME(
-			"h.grantee") ", h.privileges, "
-						 "pg_catalog.string_agg(pg_catalog.quote_ident(a."
-						 "attname), ', ' "
-						 "ORDER BY a.attnum) FROM has h, "
-						 "pg_catalog.pg_attribute a "
-						 "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT "
-						 "a.attisdropped AND "
-						 "NOT pg_catalog.has_column_privilege(h.grantee, $1, "
-						 "a.attnum, "
-						 "'SELECT') GROUP BY h.grantee, h.privileges ORDER BY "
-						 "1",
-		table->oid, NULL, 0);
+	List *rows = dbvc_reshape_rows(incomplete_sql, table->oid, NULL, 0);
 	ListCell *lc;
 
 	foreach (lc, rows)
@@ -81,16 +162,7 @@ static void
 revoke_defaults(DbvcReshape *reshape, const DbvcTable *table,
 				const char *relation)
 {
-	char *names = dbvc_reshape_value(
-		"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME(
-			"x.grantee") ", ', ') FROM pg_catalog.pg_default_acl d, "
-						 "pg_catalog.aclexplode(d.defaclacl) x WHERE "
-						 "d.defaclobjtype = 'r' AND d.defaclrole = "
-						 "(SELECT r.oid FROM pg_catalog.pg_roles r WHERE "
-						 "r.rolname = CURRENT_USER) AND (d.defaclnamespace = "
-						 "0 OR d.defaclnamespace = (SELECT c.relnamespace "
-						 "FROM pg_catalog.pg_class c WHERE c.oid = $1))",
-		table->oid, NULL, 0);
+	char *names = dbvc_reshape_value(defaults_sql, table->oid, NULL, 0);
 
 	if (names == NULL)
 		return;
@@ -102,18 +174,9 @@ revoke_defaults(DbvcReshape *reshape, const DbvcTable *table,
 
 /* An owner may have revoked some of its own rights. */
 static void
-carry_owner_rights(DbvcReshape *reshape, const DbvcTable *table)
+carry_owner_rights(DbvcReshape *reshape, const DbvcTable *table, Oid from)
 {
-	List *rows = dbvc_reshape_rows(
-		"SELECT (SELECT pg_catalog.string_agg(x.privilege_type, ', ' ORDER BY "
-		"x.privilege_type) FROM pg_catalog.aclexplode(c.relacl) x WHERE "
-		"x.grantee = c.relowner AND x.grantor = c.relowner), "
-		"EXISTS (SELECT x.privilege_type FROM pg_catalog.aclexplode("
-		"pg_catalog.acldefault('r', c.relowner)) x EXCEPT "
-		"SELECT x.privilege_type FROM pg_catalog.aclexplode(c.relacl) x WHERE "
-		"x.grantee = c.relowner) "
-		"FROM pg_catalog.pg_class c WHERE c.oid = $1 AND c.relacl IS NOT NULL",
-		table->oid, NULL, 0);
+	List *rows = dbvc_reshape_rows(owner_sql, from, NULL, 0);
 	char **row;
 
 	if (rows == NIL)
@@ -134,28 +197,12 @@ carry_owner_rights(DbvcReshape *reshape, const DbvcTable *table)
  * the option.  A grant runs as its grantor where the caller may become that;
  * where not, the owner gives it.
  */
-void
-dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner, const char *to)
+static void
+carry_grants(DbvcReshape *reshape, Oid from, const DbvcTable *table,
+			 const List *without)
 {
-	List *rows = dbvc_reshape_rows(
-		"WITH RECURSIVE g AS (" ALL_GRANTS "), chain AS ("
-		"SELECT g.*, 0 AS depth FROM g WHERE g.grantor = (SELECT c.relowner "
-		"FROM pg_catalog.pg_class c WHERE c.oid = $1) "
-		"UNION SELECT g.*, h.depth + 1 FROM g JOIN chain h ON g.grantor = "
-		"h.grantee AND h.is_grantable AND g.privilege = h.privilege AND "
-		"(h.col IS NULL OR h.col = g.col) WHERE h.depth < 20), "
-		"placed AS (SELECT g.*, (SELECT pg_catalog.min(h.depth) FROM chain h "
-		"WHERE (h.grantor, h.grantee, h.privilege, h.attnum) = (g.grantor, "
-		"g.grantee, g.privilege, g.attnum)) AS depth FROM g) "
-		"SELECT p.grantor, " ROLE_NAME("p.grantor") ", " ROLE_NAME(
-			"p.grantee") ", p.is_grantable, pg_catalog.string_agg("
-						 "p.privilege || coalesce(' (' || "
-						 "pg_catalog.quote_ident(p.col) || ')', ''), ', ' "
-						 "ORDER BY p.attnum, p.privilege), p.depth FROM "
-						 "placed "
-						 "p GROUP BY p.grantor, p.grantee, p.is_grantable, "
-						 "p.depth ORDER BY p.depth NULLS LAST, 2, 3, 4",
-		from, NULL, 0);
+	List *rows =
+		dbvc_reshape_rows(chain_sql, from, dbvc_reshape_array(without), 0);
 	Oid caller = GetUserId();
 	ListCell *lc;
 
@@ -163,7 +210,7 @@ dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner, const char *to)
 	{
 		char **row = lfirst(lc);
 		Oid grantor = strtoul(row[0], NULL, 10);
-		bool other = grantor != owner && row[5] != NULL;
+		bool other = grantor != table->owner && row[5] != NULL;
 		bool possible = other && dbvc_can_set_role(caller, grantor);
 
 		dbvc_step(reshape,
@@ -171,7 +218,7 @@ dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner, const char *to)
 								   row[1],
 								   possible ? "" : " and now by the owner")
 						: psprintf("carry grants to %s", row[2]),
-				  "GRANT %s ON TABLE %s TO %s%s", row[4], to, row[2],
+				  "GRANT %s ON TABLE %s TO %s%s", row[4], table->face, row[2],
 				  dbvc_reshape_true(row[3]) ? " WITH GRANT OPTION" : "");
 		if (possible)
 			dbvc_step_role(reshape, grantor);
@@ -179,11 +226,12 @@ dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner, const char *to)
 }
 
 void
-dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table)
+dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table, Oid from,
+				 const List *without)
 {
 	revoke_defaults(reshape, table, table->face);
-	carry_owner_rights(reshape, table);
-	dbvc_grants_carry(reshape, table->oid, table->owner, table->face);
+	carry_owner_rights(reshape, table, from);
+	carry_grants(reshape, from, table, without);
 }
 
 /* ------------------------------------------------------------------ base */
@@ -192,15 +240,7 @@ dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table)
 void
 dbvc_grants_base(DbvcReshape *reshape, const DbvcTable *table)
 {
-	char *names = dbvc_reshape_value(
-		"WITH g AS (" ALL_GRANTS ") "
-		"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME(
-			"g.grantee") ", "
-						 "', ') FROM g WHERE g.col IS NOT NULL AND "
-						 "g.privilege = 'SELECT' AND "
-						 "NOT pg_catalog.has_table_privilege(g.grantee, $1, "
-						 "'SELECT')",
-		table->oid, NULL, 0);
+	char *names = dbvc_reshape_value(column_readers_sql, table->oid, NULL, 0);
 
 	if (names != NULL)
 		dbvc_step(reshape, "grant what the view reads beside the columns",
@@ -210,33 +250,98 @@ dbvc_grants_base(DbvcReshape *reshape, const DbvcTable *table)
 
 /* ----------------------------------------------------------------- items */
 
+static List *
+items_grants(const DbvcTable *table, const char *sql)
+{
+	return dbvc_reshape_rows(psprintf(sql, table->face_oid, table->face_oid),
+							 table->oid, table->doc->name,
+							 (int) table->items_oid);
+}
+
 void
 dbvc_grants_items(DbvcReshape *reshape, const DbvcTable *table)
 {
-	List *rows;
 	ListCell *lc;
 
 	if (!OidIsValid(table->items_oid))
 		revoke_defaults(reshape, table, table->items);
-	rows = dbvc_reshape_rows(
-		"WITH g AS (" ALL_GRANTS "), m AS (SELECT g.grantee, "
-		"pg_catalog.bool_or(g.privilege = 'SELECT') AS reads, "
-		"pg_catalog.bool_or(g.privilege = 'UPDATE') AS changes, "
-		"pg_catalog.bool_or(g.privilege = 'INSERT') AS adds "
-		"FROM g WHERE g.attnum IN (0, $3) AND g.privilege IN "
-		"('SELECT', 'UPDATE', 'INSERT') GROUP BY 1) "
-		"SELECT " ROLE_NAME(
-			"m.grantee") ", pg_catalog.concat_ws(', ', "
-						 "CASE WHEN m.reads THEN 'SELECT' END, "
-						 "CASE WHEN m.adds OR m.changes THEN 'INSERT' END, "
-						 "CASE WHEN m.changes THEN 'UPDATE, DELETE' END) FROM "
-						 "m ORDER BY 1",
-		table->oid, NULL, table->doc->number);
-	foreach (lc, rows)
+	foreach (lc, items_grants(table, items_extra_sql))
+	{
+		char **row = lfirst(lc);
+
+		dbvc_step(reshape, psprintf("revoke items from %s", row[0]),
+				  "REVOKE %s ON TABLE %s FROM %s CASCADE", row[1],
+				  table->items, row[0]);
+	}
+	foreach (lc, items_grants(table, items_missing_sql))
 	{
 		char **row = lfirst(lc);
 
 		dbvc_step(reshape, psprintf("grant items to %s", row[0]),
 				  "GRANT %s ON TABLE %s TO %s", row[1], table->items, row[0]);
+	}
+}
+
+/* ---------------------------------------------------------------- refresh */
+
+/*
+ * Who was granted something on the view since it is one can do nothing with it
+ * as long as the base does not know.
+ */
+void
+dbvc_grants_to_base(DbvcReshape *reshape, const DbvcTable *table, Oid face,
+					bool renamed)
+{
+	List *rows = dbvc_reshape_rows(beyond_base_sql, face,
+								   renamed ? "{}" : NULL, (int) table->oid);
+	ListCell *lc;
+
+	foreach (lc, rows)
+	{
+		char **row = lfirst(lc);
+
+		dbvc_step(reshape, psprintf("grant on the base to %s", row[0]),
+				  "GRANT %s ON TABLE %s TO %s%s", row[2], table->base, row[0],
+				  dbvc_reshape_true(row[1]) ? " WITH GRANT OPTION" : "");
+	}
+}
+
+void
+dbvc_grants_tell_extra(DbvcReshape *reshape, const DbvcTable *table, Oid face)
+{
+	List *rows =
+		dbvc_reshape_rows(beyond_face_sql, table->oid, NULL, (int) face);
+	ListCell *lc;
+
+	foreach (lc, rows)
+	{
+		char **row = lfirst(lc);
+
+		dbvc_reshape_notice(reshape,
+							"role %s has %s on %s, but not on %s: revoke it "
+							"there, too, if it should not read or write "
+							"documents",
+							row[0], row[1], table->base, table->face);
+	}
+}
+
+void
+dbvc_grants_new_columns(DbvcReshape *reshape, const DbvcTable *table,
+						const List *names)
+{
+	List *rows;
+	ListCell *lc;
+
+	if (names == NIL)
+		return;
+	rows = dbvc_reshape_rows(new_columns_sql, table->oid,
+							 dbvc_reshape_array(names), 0);
+	foreach (lc, rows)
+	{
+		char **row = lfirst(lc);
+
+		dbvc_step(reshape, psprintf("carry grants to %s", row[0]),
+				  "GRANT %s ON TABLE %s TO %s%s", row[2], table->face, row[0],
+				  dbvc_reshape_true(row[1]) ? " WITH GRANT OPTION" : "");
 	}
 }

@@ -193,6 +193,34 @@ has_unique_index(const DbvcTable *table)
 			   table->oid, numbers.data, 0) != NULL;
 }
 
+/* clang-format off */
+static const char *const equality_sql =
+	"SELECT 'OPERATOR(' || pg_catalog.quote_ident(n.nspname) || '.' || o.oprname || ')' "
+	"FROM pg_catalog.pg_index i, "
+	"ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]), pg_catalog.unnest(i.indclass::pg_catalog.oid[])) "
+	"  k (number, class), "
+	"pg_catalog.pg_opclass c, pg_catalog.pg_amop a, pg_catalog.pg_operator o, pg_catalog.pg_namespace n "
+	"WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND k.number = $3 AND c.oid = k.class "
+	"AND a.amopfamily = c.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = c.opcintype "
+	"AND a.amoprighttype = c.opcintype AND o.oid = a.amopopr AND n.oid = o.oprnamespace "
+	"ORDER BY i.indisprimary DESC LIMIT 1";
+/* clang-format on */
+
+static void
+find_equalities(DbvcTable *table)
+{
+	ListCell *lc;
+
+	foreach (lc, table->key)
+	{
+		DbvcColumn *column = lfirst(lc);
+		char *equal =
+			dbvc_reshape_value(equality_sql, table->oid, NULL, column->number);
+
+		column->equal = equal != NULL ? equal : "OPERATOR(pg_catalog.=)";
+	}
+}
+
 static List *
 primary_key(const DbvcTable *table)
 {
@@ -259,6 +287,7 @@ dbvc_table_find_key(DbvcReshape *reshape, DbvcTable *table, const List *names)
 					 "the key's columns have no unique index of their own "
 					 "that is valid, not deferrable and without a condition");
 	name_key_columns(table);
+	find_equalities(table);
 }
 
 /* ---------------------------------------------------------------- checks */

@@ -94,34 +94,49 @@ dbvc_steps_items(DbvcReshape *reshape, const DbvcTable *table)
 				  table->owner_name);
 }
 
-void
-dbvc_steps_row_security(DbvcReshape *reshape, const DbvcTable *table)
+static void
+create_policy(DbvcReshape *reshape, const DbvcTable *table)
 {
 	StringInfoData match;
 	ListCell *lc;
 
-	if (!table->row_security && !table->force_row_security)
-		return;
 	initStringInfo(&match);
 	foreach (lc, table->key)
 	{
 		const DbvcColumn *column = lfirst(lc);
 
-		appendStringInfo(&match, "%sb.%s = %s.%s",
+		appendStringInfo(&match, "%sb.%s %s %s.%s",
 						 lc == list_head(table->key) ? "" : " AND ",
-						 column->quoted, quote_identifier(table->items_name),
+						 column->quoted, column->equal,
+						 quote_identifier(table->items_name),
 						 quote_identifier(column->items_name));
 	}
-	dbvc_step(reshape, "row security of items: as that of their document",
+	dbvc_step(reshape, "row security of items: that of their document",
 			  "CREATE POLICY %s ON %s USING (EXISTS (SELECT 1 FROM %s b WHERE "
 			  "%s))",
 			  DBVC_ITEMS_POLICY, table->items, table->base, match.data);
-	if (table->row_security)
-		dbvc_step(reshape, "enable row security of items",
-				  "ALTER TABLE %s ENABLE ROW LEVEL SECURITY", table->items);
-	if (table->force_row_security)
-		dbvc_step(reshape, "force row security of items",
-				  "ALTER TABLE %s FORCE ROW LEVEL SECURITY", table->items);
+}
+
+static void
+switch_row_security(DbvcReshape *reshape, const DbvcTable *table, bool is,
+					bool to_be, const char *words[2])
+{
+	if (is != to_be)
+		dbvc_step(reshape, psprintf("row security of items: %s", words[is]),
+				  "ALTER TABLE %s %s ROW LEVEL SECURITY", table->items,
+				  words[is]);
+}
+
+void
+dbvc_steps_row_security(DbvcReshape *reshape, const DbvcTable *table,
+						bool enabled, bool forced, bool has_policy)
+{
+	if ((table->row_security || table->force_row_security) && !has_policy)
+		create_policy(reshape, table);
+	switch_row_security(reshape, table, enabled, table->row_security,
+						(const char *[2]){"ENABLE", "DISABLE"});
+	switch_row_security(reshape, table, forced, table->force_row_security,
+						(const char *[2]){"FORCE", "NO FORCE"});
 }
 
 char *
@@ -160,6 +175,14 @@ dbvc_steps_triggers(DbvcReshape *reshape, const DbvcTable *table,
 			  "CREATE TRIGGER %s INSTEAD OF INSERT OR UPDATE OR DELETE ON %s "
 			  "FOR EACH ROW EXECUTE FUNCTION dbvc.document_face_trigger()",
 			  DBVC_FACE_TRIGGER, face);
+}
+
+void
+dbvc_steps_owner(DbvcReshape *reshape, const DbvcTable *table)
+{
+	if (table->owner != GetUserId())
+		dbvc_step(reshape, "give view to the owner",
+				  "ALTER VIEW %s OWNER TO %s", table->face, table->owner_name);
 }
 
 void

@@ -69,7 +69,8 @@ void
 dbvc_base_forget(DbvcRuntime *runtime)
 {
 	SPIPlanPtr items[] = {runtime->items_select, runtime->items_insert,
-						  runtime->items_update, runtime->items_delete};
+						  runtime->items_update, runtime->items_delete,
+						  runtime->base_visible};
 
 	for (int i = 0; i < lengthof(items); i++)
 	{
@@ -88,12 +89,17 @@ dbvc_base_forget(DbvcRuntime *runtime)
 SPIPlanPtr
 dbvc_plan_prepare(const char *sql, int nargs, const Oid *types)
 {
+	/* nor one that sorts what an index has in order */
+	static const char *const unwanted[] = {"enable_seqscan", "enable_sort",
+										   "enable_bitmapscan"};
 	int level = NewGUCNestLevel();
 	SPIPlanPtr plan;
 	CachedPlan *cached;
 
-	(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	for (int i = 0; i < lengthof(unwanted); i++)
+		(void) set_config_option(unwanted[i], "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
 	plan = SPI_prepare_cursor(sql, nargs, unconstify(Oid *, types),
 							  CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)

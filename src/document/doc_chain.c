@@ -62,6 +62,8 @@ compare_int64(const void *a, const void *b)
 	int64 x = *(const int64 *) a;
 	int64 y = *(const int64 *) b;
 
+	/* there may be millions, in whatever order suits qsort() worst */
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -160,6 +162,7 @@ choose(Chain *chain, int count, int items)
 		chain->best[i] = NONE;
 	for (int from = 0; from < count; from = to)
 	{
+		CHECK_FOR_INTERRUPTS();
 		to = from + 1;
 		while (to < count &&
 			   chain->links[to].new_index == chain->links[from].new_index)

@@ -55,6 +55,7 @@ dbvc_doc_misplaced(const DbvcParts *parts, const DbvcDocument *document)
 
 	for (int p = 0; p < parts->count; p++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (document->items[p].count > 0 && !is_placed(&parts->part[p], &root))
 			return p;
 	}

@@ -145,7 +145,15 @@ set_rows(Plan *plan, int64 used)
 			after->id_len = old->id_len;
 		}
 		else if (dbvc_item_generated(after))
+		{
+			if (number == PG_INT64_MAX)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("no number is left for an item without an id"),
+						 errdetail("\"%c" INT64_FORMAT "\" is in use.",
+								   DBVC_ITEM_GENERATED, number)));
 			set_new_number(after, ++number);
+		}
 	}
 }
 
@@ -154,6 +162,7 @@ add_write(DbvcItemWrites *writes, DbvcItemAction action, const DbvcItem *after)
 {
 	DbvcItemWrite *write = &writes->write[writes->count++];
 
+	CHECK_FOR_INTERRUPTS();
 	write->action = action;
 	write->moved = false;
 	write->old_index = NONE;

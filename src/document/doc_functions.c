@@ -6,7 +6,6 @@
 
 #include "funcapi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -50,16 +49,22 @@ parts_argument(FunctionCallInfo fcinfo, int n)
 	return parts;
 }
 
-static Datum
-id_datum(const DbvcItem *item)
+/* A row of a text, an item's id, its rank and its value. */
+static void
+put_row(ReturnSetInfo *result, const char *first, const DbvcItem *item)
 {
-	return PointerGetDatum(cstring_to_text_with_len(item->id, item->id_len));
-}
+	text *name = cstring_to_text(first);
+	text *id = cstring_to_text_with_len(item->id, item->id_len);
+	Jsonb *data = dbvc_value_jsonb(&item->value);
+	Datum values[4] = {PointerGetDatum(name), PointerGetDatum(id),
+					   Int64GetDatum(item->ord), JsonbPGetDatum(data)};
+	bool nulls[4] = {0};
 
-static Datum
-value_datum(const DbvcItem *item)
-{
-	return JsonbPGetDatum(dbvc_value_jsonb(&item->value));
+	CHECK_FOR_INTERRUPTS();
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	pfree(name);
+	pfree(id);
+	pfree(data);
 }
 
 PG_FUNCTION_INFO_V1(dbvc_document_parts);
@@ -93,24 +98,7 @@ dbvc_document_items(PG_FUNCTION_ARGS)
 	for (int p = 0; p < parts->count; p++)
 	{
 		for (int i = 0; i < document->items[p].count; i++)
-		{
-			const DbvcItem *item = &document->items[p].item[i];
-			Datum values[4];
-			bool nulls[4] = {0};
-
-			CHECK_FOR_INTERRUPTS();
-			values[0] = CStringGetTextDatum(parts->part[p].type);
-			values[1] = id_datum(item);
-			values[2] = Int64GetDatum(item->ord);
-			values[3] = value_datum(item);
-			tuplestore_putvalues(result->setResult, result->setDesc, values,
-								 nulls);
-			for (int v = 0; v < 4; v++)
-			{
-				if (v != 2)
-					pfree(DatumGetPointer(values[v]));
-			}
-		}
+			put_row(result, parts->part[p].type, &document->items[p].item[i]);
 	}
 	return (Datum) 0;
 }
@@ -132,7 +120,12 @@ array_argument(FunctionCallInfo fcinfo, int n, int *count)
 					  &values, &nulls, &found);
 	if (*count < 0)
 		*count = found;
-	if (found != *count || ARR_NDIM(array) > 1)
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("argument %d must be a one-dimensional array", n + 1),
+				 errdetail("It has %d dimensions.", ARR_NDIM(array))));
+	if (found != *count)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("arrays of different lengths"),
@@ -146,6 +139,16 @@ array_argument(FunctionCallInfo fcinfo, int n, int *count)
 	return values;
 }
 
+static bool
+is_same_text(Datum a, Datum b)
+{
+	Size len = VARSIZE_ANY_EXHDR(DatumGetPointer(a));
+
+	return len == VARSIZE_ANY_EXHDR(DatumGetPointer(b)) &&
+		   memcmp(VARDATA_ANY(DatumGetPointer(a)),
+				  VARDATA_ANY(DatumGetPointer(b)), len) == 0;
+}
+
 /* Which part each type names. */
 static int *
 parts_of_types(const DbvcParts *parts, const Datum *types, int count)
@@ -156,8 +159,12 @@ parts_of_types(const DbvcParts *parts, const Datum *types, int count)
 	{
 		text *type = DatumGetTextPP(types[i]);
 
-		part[i] =
-			dbvc_parts_find(parts, VARDATA_ANY(type), VARSIZE_ANY_EXHDR(type));
+		CHECK_FOR_INTERRUPTS();
+		/* usually those of a type stand together */
+		part[i] = i > 0 && is_same_text(types[i - 1], types[i])
+					  ? part[i - 1]
+					  : dbvc_parts_find(parts, VARDATA_ANY(type),
+										VARSIZE_ANY_EXHDR(type));
 		if (part[i] < 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("no part has the type \"%s\"",
@@ -249,15 +256,8 @@ dbvc_document_diff(PG_FUNCTION_ARGS)
 	for (int i = 0; i < writes.count; i++)
 	{
 		const DbvcItemWrite *write = &writes.write[i];
-		Datum values[4];
-		bool nulls[4] = {0};
 
-		values[0] = CStringGetTextDatum(action_name(write->action));
-		values[1] = id_datum(&write->after);
-		values[2] = Int64GetDatum(write->after.ord);
-		values[3] = value_datum(&write->after);
-		tuplestore_putvalues(result->setResult, result->setDesc, values,
-							 nulls);
+		put_row(result, action_name(write->action), &write->after);
 	}
 	return (Datum) 0;
 }

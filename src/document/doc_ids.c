@@ -32,32 +32,43 @@ set_marked(DbvcItem *item, char mark, const char *text, int len)
 	item->id_len = len + 1;
 }
 
-static void
+/* False if it is too long: 1e131071 has a few bytes, but as many digits. */
+static bool
 set_number(DbvcItem *item, const DbvcValue *value)
 {
 	/* numeric's functions want it aligned */
 	Numeric number = palloc(value->len);
 	char *text;
+	Size len;
 
 	memcpy((void *) number, value->data, value->len);
 	text = DatumGetCString(
 		DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
-	set_marked(item, NUMBER_MARK, text, strlen(text));
+	len = strlen(text);
+	if (len < DBVC_ITEM_ID_MAX)
+		set_marked(item, NUMBER_MARK, text, (int) len);
 	pfree(text);
 	pfree((void *) number);
+	return len < DBVC_ITEM_ID_MAX;
 }
 
-static void
+static bool
 set_string(DbvcItem *item, const DbvcValue *value)
 {
-	if (value->len == 0 || value->data[0] == NUMBER_MARK ||
-		value->data[0] == DBVC_ITEM_GENERATED || value->data[0] == STRING_MARK)
+	bool marked = value->len == 0 || value->data[0] == NUMBER_MARK ||
+				  value->data[0] == DBVC_ITEM_GENERATED ||
+				  value->data[0] == STRING_MARK;
+
+	if (value->len + marked > DBVC_ITEM_ID_MAX)
+		return false;
+	if (marked)
+		set_marked(item, STRING_MARK, value->data, (int) value->len);
+	else
 	{
-		set_marked(item, STRING_MARK, value->data, value->len);
-		return;
+		item->id = value->data;
+		item->id_len = (int) value->len;
 	}
-	item->id = value->data;
-	item->id_len = value->len;
+	return true;
 }
 
 /* The id that the element has of its own; false if it has none. */
@@ -70,12 +81,8 @@ set_own_id(DbvcItem *item, const DbvcKey *id_key)
 		!dbvc_raw_find(&item->value, id_key, &value))
 		return false;
 	if (value.kind == JENTRY_ISNUMERIC)
-		set_number(item, &value);
-	else if (value.kind == JENTRY_ISSTRING && value.len <= DBVC_ITEM_ID_MAX)
-		set_string(item, &value);
-	else
-		return false;
-	return item->id_len <= DBVC_ITEM_ID_MAX;
+		return set_number(item, &value);
+	return value.kind == JENTRY_ISSTRING && set_string(item, &value);
 }
 
 static bool
@@ -118,8 +125,10 @@ dbvc_items_identify(DbvcItems *items, const DbvcKey *id_key)
 	for (int i = 0; i < items->count; i++)
 	{
 		DbvcItem *item = &items->item[i];
-		bool own = set_own_id(item, id_key);
+		bool own;
 
+		CHECK_FOR_INTERRUPTS();
+		own = set_own_id(item, id_key);
 		if (own)
 		{
 			uint32 hash = dbvc_hash_id(item);

@@ -13,6 +13,9 @@
 /* Pairs of equal items, for each item, up to which all are considered. */
 #define MAX_PAIRS 16
 
+/* The same for all together: 64 MB. */
+#define MAX_ALL_PAIRS (1024 * 1024)
+
 typedef struct Match
 {
 	const DbvcItems *old;
@@ -105,6 +108,7 @@ match_ids(Match *match)
 	{
 		const DbvcItem *item = &match->items->item[n];
 
+		CHECK_FOR_INTERRUPTS();
 		if (dbvc_item_generated(item))
 			continue;
 		for (int o = dbvc_hash_first(&table, dbvc_hash_id(item)); o >= 0;
@@ -126,6 +130,8 @@ find_value(const Match *match, const DbvcHash *table, const DbvcItem *item,
 {
 	int o = dbvc_hash_first(table, hash);
 
+	/* values can be made to have the same hash */
+	CHECK_FOR_INTERRUPTS();
 	while (o >= 0 &&
 		   !dbvc_value_same(&match->old->item[o].value, &item->value))
 		o = dbvc_hash_next(table, o);
@@ -290,7 +296,7 @@ match_values(Match *match)
 	group_old(match, &groups, &table);
 	group_new(match, &groups, &table);
 	list_members(match, &groups);
-	if (groups.any_choice &&
+	if (groups.any_choice && groups.pairs <= MAX_ALL_PAIRS &&
 		groups.pairs <= ((int64) match->old_end + match->end) * MAX_PAIRS)
 		match_best(match, &groups);
 	match_groups(match, &groups);

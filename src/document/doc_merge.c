@@ -53,8 +53,11 @@ make_indexes(int count)
 static void
 add_conflict(PartMerge *merge, const DbvcItem *item)
 {
-	DbvcConflict *conflict = palloc0(sizeof(DbvcConflict));
+	DbvcConflict *conflict;
 
+	if (list_length(*merge->conflicts) >= DBVC_CONFLICTS_MAX)
+		return;
+	conflict = palloc0(sizeof(DbvcConflict));
 	conflict->part = merge->part;
 	if (item != NULL)
 	{
@@ -126,116 +129,63 @@ merge_known(PartMerge *merge)
 		const DbvcItem *current = item_or_null(&merge->current, c);
 		bool by_writer = is_changed(old, changed);
 
-		if (by_writer && is_changed(old, current) &&
-			is_changed(changed, current))
+		CHECK_FOR_INTERRUPTS();
+		if (by_writer && is_changed(old, current))
 			add_conflict(merge, current == NULL ? old : current);
 		else if (changed != NULL && current != NULL)
 			add_node(merge, o, n, c, by_writer);
 	}
 }
 
-/* Items of one side that are none the writer had read. */
-static DbvcItems
-inserted_by(const Side *side, int *index)
-{
-	DbvcItems items = {0};
-
-	items.item = dbvc_raw_array(side->items->count, sizeof(DbvcItem));
-	for (int i = 0; i < side->items->count; i++)
-	{
-		if (side->match[i] != NONE)
-			continue;
-		index[items.count] = i;
-		items.item[items.count++] = side->items->item[i];
-	}
-	return items;
-}
-
 /*
- * What both inserted.  The same id or the same value is the same item; two
- * values for one id are a conflict.
+ * What either side inserted.  Without an id of its own nothing says that two
+ * are one: both stay, also if they look the same.
  */
 static void
-merge_inserted(PartMerge *merge)
+add_inserted(PartMerge *merge)
 {
-	Side *changed = &merge->changed;
-	Side *current = &merge->current;
-	int *changed_index = make_indexes(changed->items->count);
-	int *current_index = make_indexes(current->items->count);
-	DbvcItems by_writer = inserted_by(changed, changed_index);
-	DbvcItems by_other = inserted_by(current, current_index);
-	int *match = dbvc_raw_array(by_writer.count, sizeof(int));
-
-	dbvc_items_match(&by_other, &by_writer, match);
-	for (int i = 0; i < by_writer.count; i++)
+	for (int n = 0; n < merge->changed.items->count; n++)
 	{
-		const DbvcItem *item = &by_writer.item[i];
-		const DbvcItem *other = NULL;
-
-		if (match[i] != NONE)
-			other = &by_other.item[match[i]];
-		if (other == NULL || (!dbvc_value_same(&other->value, &item->value) &&
-							  dbvc_item_generated(item)))
-			add_node(merge, NONE, changed_index[i], NONE, true);
-		else if (dbvc_value_same(&other->value, &item->value))
-			add_node(merge, NONE, changed_index[i], current_index[match[i]],
-					 false);
-		else
-		{
-			add_conflict(merge, other);
-			current->node[current_index[match[i]]] = NONE;
-		}
+		if (merge->changed.match[n] == NONE)
+			add_node(merge, NONE, n, NONE, true);
 	}
-	for (int i = 0; i < by_other.count; i++)
+	for (int c = 0; c < merge->current.items->count; c++)
 	{
-		if (current->node[current_index[i]] == NONE)
-			add_node(merge, NONE, NONE, current_index[i], false);
+		if (merge->current.match[c] == NONE)
+			add_node(merge, NONE, NONE, c, false);
 	}
 }
 
-/*
- * The nodes that stand on both sides, in this one's order, by the place that
- * they had; returns how many.
- */
-static int
-list_shared(const PartMerge *merge, const Side *side, int *places,
-			bool *sorted)
+/* Do the items that both sides still have stand there as the writer read? */
+static bool
+is_in_order(const PartMerge *merge, const Side *side)
 {
-	int count = 0;
+	int last = NONE;
 
-	*sorted = true;
 	for (int i = 0; i < side->items->count; i++)
 	{
-		const MergeNode *node;
+		int old =
+			side->node[i] == NONE ? NONE : merge->node[side->node[i]].old;
 
-		if (side->node[i] == NONE)
+		if (old == NONE)
 			continue;
-		node = &merge->node[side->node[i]];
-		if (node->old == NONE)
-			continue;
-		places[count] = node->old;
-		if (count > 0 && places[count - 1] > places[count])
-			*sorted = false;
-		count++;
+		if (old < last)
+			return false;
+		last = old;
 	}
-	return count;
+	return true;
 }
 
 /* Whose order is the result's?  Usually nobody has moved anything. */
 static bool
 writer_reordered(PartMerge *merge)
 {
-	int *changed = dbvc_raw_array(merge->old->count, sizeof(int));
-	int *current = dbvc_raw_array(merge->old->count, sizeof(int));
-	bool changed_sorted;
-	bool current_sorted;
-	int count = list_shared(merge, &merge->changed, changed, &changed_sorted);
+	bool changed = !is_in_order(merge, &merge->changed);
+	bool current = !is_in_order(merge, &merge->current);
 
-	list_shared(merge, &merge->current, current, &current_sorted);
-	if (!changed_sorted && !current_sorted &&
-		memcmp(changed, current, (Size) count * sizeof(int)) != 0)
+	if (changed && current)
 		add_conflict(merge, NULL);
-	return !changed_sorted && current_sorted;
+	return changed && !current;
 }
 
 static void
@@ -302,7 +252,10 @@ make_items(const PartMerge *merge, int first, int *match)
 	return items;
 }
 
-/* An id that the writer gave a new item may be that of another one by now. */
+/*
+ * An id that the writer gave a new item may be that of another one by now;
+ * whether with the same value or not, both sides made one.
+ */
 static void
 check_ids(PartMerge *merge, const DbvcItems *items, const int *match)
 {
@@ -317,6 +270,7 @@ check_ids(PartMerge *merge, const DbvcItems *items, const int *match)
 	{
 		const DbvcItem *item = &items->item[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (match[i] != NONE || dbvc_item_generated(item))
 			continue;
 		for (int other = dbvc_hash_first(&table, dbvc_hash_id(item));
@@ -342,7 +296,7 @@ merge_part(PartMerge *merge, const DbvcItems *changed,
 	merge->current = make_side(merge->old, current);
 	merge->node = dbvc_raw_array(most, sizeof(MergeNode));
 	merge_known(merge);
-	merge_inserted(merge);
+	add_inserted(merge);
 	*match = dbvc_raw_array(most, sizeof(int));
 	items = make_items(merge, put_in_order(merge), *match);
 	check_ids(merge, &items, *match);

@@ -66,13 +66,38 @@ dbvc_raw_values(const DbvcValue *object)
 	return iterate_from(object, dbvc_raw_count(object));
 }
 
+/*
+ * Keys are read one after the other, in order; of a large object only those
+ * from the stride on in which the key must be.
+ */
+static int
+first_candidate(const DbvcValue *object, const DbvcKey *key)
+{
+	int low = 0;
+	int high = (dbvc_raw_count(object) - 1) / JB_OFFSET_STRIDE;
+
+	while (low < high)
+	{
+		int middle = high - (high - low) / 2;
+		DbvcRawIter keys = iterate_from(object, middle * JB_OFFSET_STRIDE);
+		DbvcValue found = dbvc_raw_next(&keys);
+
+		if (dbvc_raw_compare(found.data, found.len, key->text, key->len) > 0)
+			high = middle - 1;
+		else
+			low = middle;
+	}
+	return low * JB_OFFSET_STRIDE;
+}
+
 bool
 dbvc_raw_find(const DbvcValue *object, const DbvcKey *key, DbvcValue *value)
 {
-	DbvcRawIter keys = dbvc_raw_keys(object);
+	int first = first_candidate(object, key);
+	DbvcRawIter keys = iterate_from(object, first);
 	int count = dbvc_raw_count(object);
 
-	for (int i = 0; i < count; i++)
+	for (int i = first; i < count; i++)
 	{
 		DbvcValue found = dbvc_raw_next(&keys);
 		int order =
@@ -148,6 +173,28 @@ dbvc_raw_finish(DbvcRawWriter *writer)
 		dbvc_raw_too_large();
 	SET_VARSIZE(writer->data, writer->len);
 	return (Jsonb *) writer->data;
+}
+
+Jsonb *
+dbvc_raw_object(const DbvcValue *keys, const DbvcValue *values, int count)
+{
+	DbvcRawWriter writer;
+	DbvcRawOpen open;
+	Size size = VARHDRSZ + DBVC_RAW_HEADER;
+
+	/* in entries of 4 bytes, and up to 3 of padding */
+	for (int i = 0; i < count; i++)
+		size += (Size) keys[i].len + values[i].len + 2 * DBVC_RAW_ENTRY + 3;
+	if (count > DBVC_RAW_MAX_PAIRS)
+		dbvc_raw_too_large();
+	dbvc_raw_start(&writer, size);
+	open = dbvc_raw_open(&writer, JB_FOBJECT | (uint32) count,
+						 2 * (uint32) count);
+	for (int i = 0; i < count; i++)
+		dbvc_raw_add(&writer, &open, &keys[i]);
+	for (int i = 0; i < count; i++)
+		dbvc_raw_add(&writer, &open, &values[i]);
+	return dbvc_raw_finish(&writer);
 }
 
 pg_noinline void

@@ -18,6 +18,7 @@
 
 #include "document/document.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define DBVC_RAW_HEADER ((uint32) sizeof(uint32))
@@ -26,6 +27,8 @@
 /* As jsonb_util.c has it, which keeps it to itself. */
 #define DBVC_RAW_MAX_ELEMENTS \
 	((int) Min(MaxAllocSize / sizeof(JsonbValue), JB_CMASK))
+#define DBVC_RAW_MAX_PAIRS \
+	((int) Min(MaxAllocSize / sizeof(JsonbPair), JB_CMASK))
 
 /* Room for so many and one more; never NULL. */
 static inline void *
@@ -198,6 +201,10 @@ dbvc_raw_add(DbvcRawWriter *writer, DbvcRawOpen *open, const DbvcValue *value)
 	memcpy(dbvc_raw_reserve(writer, value->len), value->data, value->len);
 	dbvc_raw_added(writer, open, value->kind);
 }
+
+/* An object of these keys, which are in order, and their values. */
+extern Jsonb *dbvc_raw_object(const DbvcValue *keys, const DbvcValue *values,
+							  int count);
 
 /* in doc_rewrite.c */
 

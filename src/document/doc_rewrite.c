@@ -7,8 +7,6 @@
  */
 #include "document/doc_raw.h"
 
-#include "miscadmin.h"
-
 typedef struct Rewrite
 {
 	DbvcRawWriter writer;
@@ -72,6 +70,7 @@ rewrite_object(Rewrite *rewrite, const DbvcValue *object, int at, int end,
 		DbvcValue value = dbvc_raw_next(&values);
 		int order = -1;
 
+		CHECK_FOR_INTERRUPTS();
 		while (at < end &&
 			   (order = dbvc_raw_compare(parts->part[at].keys[depth].text,
 										 parts->part[at].keys[depth].len,

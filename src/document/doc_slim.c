@@ -29,23 +29,26 @@ is_same(const DbvcValue *a, const DbvcValue *b)
 	return (a == NULL) == (b == NULL) && (a == NULL || dbvc_value_same(a, b));
 }
 
-/* Which of the three values it is; SIDES when both sides changed it. */
+/*
+ * Which of the three values it is; SIDES when both sides changed it, be it to
+ * the same: who counts to 2 in 1's place has not counted to 3.
+ */
 static int
 decide(const DbvcValue *const *value)
 {
 	if (is_same(value[CHANGED], value[OLD]))
 		return CURRENT;
-	if (is_same(value[CURRENT], value[OLD]) ||
-		is_same(value[CHANGED], value[CURRENT]))
-		return CHANGED;
-	return SIDES;
+	return is_same(value[CURRENT], value[OLD]) ? CHANGED : SIDES;
 }
 
 static void
 add_conflict(List **conflicts, const DbvcValue *key)
 {
-	DbvcConflict *conflict = palloc0(sizeof(DbvcConflict));
+	DbvcConflict *conflict;
 
+	if (list_length(*conflicts) >= DBVC_CONFLICTS_MAX)
+		return;
+	conflict = palloc0(sizeof(DbvcConflict));
 	conflict->part = -1;
 	if (key != NULL)
 	{
@@ -93,28 +96,6 @@ first_key(const Side *sides)
 }
 
 static Jsonb *
-write_object(const DbvcValue *keys, const DbvcValue *values, int count)
-{
-	DbvcRawWriter writer;
-	DbvcRawOpen open;
-	Size size = VARHDRSZ + DBVC_RAW_HEADER;
-
-	/* in entries of 4 bytes, and up to 3 of padding */
-	for (int i = 0; i < count; i++)
-		size += (Size) keys[i].len + values[i].len + 2 * DBVC_RAW_ENTRY + 3;
-	if (count > DBVC_RAW_MAX_ELEMENTS)
-		dbvc_raw_too_large();
-	dbvc_raw_start(&writer, size);
-	open = dbvc_raw_open(&writer, JB_FOBJECT | (uint32) count,
-						 2 * (uint32) count);
-	for (int i = 0; i < count; i++)
-		dbvc_raw_add(&writer, &open, &keys[i]);
-	for (int i = 0; i < count; i++)
-		dbvc_raw_add(&writer, &open, &values[i]);
-	return dbvc_raw_finish(&writer);
-}
-
-static Jsonb *
 merge_objects(const DbvcValue *roots, List **conflicts)
 {
 	Side sides[SIDES] = {0};
@@ -122,21 +103,22 @@ merge_objects(const DbvcValue *roots, List **conflicts)
 	DbvcValue *keys;
 	DbvcValue *values;
 	int count = 0;
-	int all = 1;
+	int all = 0;
 
 	for (int s = 0; s < SIDES; s++)
 	{
 		begin(&sides[s], &roots[s]);
 		all += dbvc_raw_count(&roots[s]);
 	}
-	keys = palloc((Size) all * sizeof(DbvcValue));
-	values = palloc((Size) all * sizeof(DbvcValue));
+	keys = dbvc_raw_array(all, sizeof(DbvcValue));
+	values = dbvc_raw_array(all, sizeof(DbvcValue));
 	while ((first = first_key(sides)) != NULL)
 	{
 		DbvcValue key = *first;
 		const DbvcValue *value[SIDES] = {NULL};
 		int chosen;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int s = 0; s < SIDES; s++)
 		{
 			if (sides[s].left > 0 && dbvc_value_same(&sides[s].key, &key))
@@ -156,7 +138,7 @@ merge_objects(const DbvcValue *roots, List **conflicts)
 				step(&sides[s]);
 		}
 	}
-	return write_object(keys, values, count);
+	return dbvc_raw_object(keys, values, count);
 }
 
 Jsonb *

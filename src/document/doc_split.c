@@ -8,9 +8,6 @@
  */
 #include "document/doc_raw.h"
 
-#include "miscadmin.h"
-#include "utils/memutils.h"
-
 typedef struct Split
 {
 	const DbvcParts *parts;
@@ -65,6 +62,7 @@ split_object(Split *split, const DbvcValue *object, int at, int end, int depth)
 		const DbvcPart *part = &parts->part[at];
 		DbvcValue value;
 
+		CHECK_FOR_INTERRUPTS();
 		to = dbvc_parts_group(parts, at, end, depth);
 		if (!dbvc_raw_find(object, &part->keys[depth], &value))
 			continue;

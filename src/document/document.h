@@ -225,7 +225,7 @@ extern int dbvc_doc_misplaced(const DbvcParts *parts,
  * match is the caller's, with room for every new item.  O(n log n).
  *
  * Equal values without ids are matched optimally unless there are very many
- * of them (pairs of equals > 16 per item); then in order.
+ * of them (pairs of equals > 16 per item, or 1M in all); then in order.
  */
 extern void dbvc_items_match(const DbvcItems *old, const DbvcItems *items,
 							 int *match);
@@ -266,7 +266,8 @@ typedef struct DbvcItemWrites
  * keeps.  The ranks of the new items are not looked at.  A new item that is an
  * existing one (see dbvc_items_match()) keeps that one's id; one that is
  * inserted has the id of its element, or a number higher than any generated
- * id among the existing ones and than "used" (0: no other is in use).
+ * id among the existing ones and than "used" (0: no other is in use); 54000
+ * when there is no higher number.
  *
  * Ranks are changed for as few items as possible, those first that are
  * written anyway: what keeps its rank is a longest run that is in order
@@ -286,7 +287,9 @@ extern DbvcItemWrites dbvc_items_plan(const DbvcItems *existing,
 
 /* in doc_merge.c */
 
-/* What both sides changed, each in its way. */
+#define DBVC_CONFLICTS_MAX 1000 /* the first ones; the caller reports one */
+
+/* What both sides changed. */
 typedef struct DbvcConflict
 {
 	int part;		 /* its index, or -1: a key of slim */
@@ -309,15 +312,19 @@ typedef struct DbvcMerge
  * reports the first conflict with 40001.
  *
  * Items: what one side alone inserted, changed or deleted is so in the result.
- * Both the same: fine; an item that both inserted with the same value and no
- * id of its own counts as one.  Both differently, or one deleted what the other
- * changed: a conflict.  Order: that of current, unless only the writer
- * reordered; what comes from the other side stands after its predecessor
- * there, as far as that still exists; both reordered differently: a conflict.
+ * What both changed, deleted, or inserted with the same id is a conflict, also
+ * if both did the same: two who count to 2 where 1 was have not counted to 3,
+ * and neither must be told that it was the one who took the last of something.
+ * Items that both inserted without an id of their own are as many items.
+ *
+ * Order: that of current, unless only the writer reordered; what comes from
+ * the other side stands after its predecessor there, as far as that still
+ * exists; both reordered, in whatever way: a conflict.
  *
  * Slim: the same for each key of the top level.  A key with parts deeper in it
- * ("profile" for "profile.goals") is one value without their items.  A part
- * that has items left but no array is a conflict.
+ * ("profile" for "profile.goals") is one value without their items; an array
+ * that both put where none was is such a change of its key.  A part that has
+ * items left but no array is a conflict.
  *
  * Give current's items the ids and ranks of their rows; then
  * dbvc_items_plan(current, merged, match) says what to write.

@@ -417,6 +417,25 @@ run_query(DbvcItemsWriter *writer, SPIPlanPtr plan, const Datum *key, int part,
 			 errhint("Look at the table's policies, rules and triggers.")));
 }
 
+static bool
+base_row_visible(const DbvcAdopted *adopted, Snapshot snapshot,
+				 const Datum *key)
+{
+	DbvcRuntime *runtime = adopted->runtime;
+
+	if (runtime->base_visible == NULL)
+		runtime->base_visible =
+			prepare(adopted,
+					psprintf("SELECT 1 FROM %s AS b WHERE %s",
+							 adopted->base_name,
+							 dbvc_adopted_base_where(adopted, "b", 1)),
+					0);
+	(void) SPI_execute_snapshot(runtime->base_visible,
+								unconstify(Datum *, key), NULL, snapshot,
+								InvalidSnapshot, true, false, 1);
+	return SPI_processed > 0;
+}
+
 void
 dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 				  const Datum *key, bool with_deleted, DbvcRows *rows)
@@ -458,6 +477,19 @@ dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 						  SPI_getbinval(tuple, desc, 7, &isnull)),
 					  with_deleted);
 	}
+	/*
+	 * No items, or not allowed to see them?  A cursor gives rows that its
+	 * opener may see to somebody who may not: they must not look as if they
+	 * had none.
+	 */
+	if (SPI_processed == 0 && !base_row_visible(adopted, snapshot, key))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("items of a document of %s cannot be read", adopted->name),
+			 errdetail("Row security of %s hides the document from \"%s\".",
+					   adopted->base_name,
+					   GetUserNameFromId(GetUserId(), false))));
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 }

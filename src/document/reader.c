@@ -75,6 +75,13 @@ struct DbvcReader
 
 static dlist_head readers = DLIST_STATIC_INIT(readers);
 
+/*
+ * A buffer that no reader has.  To ask the system for one in each query costs
+ * a fourth of reading a document of 100 kB.
+ */
+static char *spare;
+static Size spare_size;
+
 /* ------------------------------------------------------ opening, closing */
 
 /* Works in every state of the transaction: no catalogs, no memory is taken. */
@@ -98,10 +105,30 @@ reader_close(DbvcReader *reader)
 	ResourceOwnerDelete(owner);
 }
 
+/* Give the buffer back: nobody looks at what was read any more. */
+static void
+drop_rows(DbvcReader *reader)
+{
+	DbvcRows *rows = &reader->rows;
+
+	if (rows->buffer != NULL)
+	{
+		if (spare == NULL && rows->size <= KEEP_BUFFER)
+		{
+			spare = rows->buffer;
+			spare_size = rows->size;
+		}
+		else
+			pfree(rows->buffer);
+	}
+	memset(rows, 0, sizeof(DbvcRows));
+}
+
 static void
 reader_free(void *arg)
 {
 	reader_close(arg);
+	drop_rows(arg);
 }
 
 /*
@@ -150,8 +177,8 @@ reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
 			   reader->snapshot == snapshot && reader->user == GetUserId()))
 		return;
 	reader_close(reader);
+	drop_rows(reader);
 	MemoryContextReset(reader->context);
-	memset(&reader->rows, 0, sizeof(reader->rows));
 	memset(reader->key, 0, sizeof(reader->key));
 	reader->has_previous = false;
 	reader->credit = CREDIT;
@@ -223,7 +250,7 @@ rows_room(DbvcRows *rows, Size len)
 		Size size = Max(rows->size * 2, rows->used + len + 8192);
 
 		rows->buffer = rows->buffer == NULL
-						   ? MemoryContextAllocHuge(CurrentMemoryContext, size)
+						   ? MemoryContextAllocHuge(TopMemoryContext, size)
 						   : repalloc_huge(rows->buffer, size);
 		rows->size = size;
 	}
@@ -479,6 +506,12 @@ dbvc_reader_read(DbvcReader *reader, const DbvcAdopted *adopted,
 		pfree(rows->buffer);
 		rows->buffer = NULL;
 		rows->size = 0;
+	}
+	if (rows->buffer == NULL && spare != NULL)
+	{
+		rows->buffer = spare;
+		rows->size = spare_size;
+		spare = NULL;
 	}
 	if (reader->spi)
 		dbvc_items_select(adopted, reader->snapshot, key, with_deleted, rows);

@@ -12,6 +12,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -40,13 +41,12 @@
 	} while (0)
 
 static DbvcStep *
-add_step(DbvcReshape *reshape, const char *action, const char *statement)
+make_step(const char *action, const char *statement)
 {
 	DbvcStep *step = palloc0(sizeof(DbvcStep));
 
 	step->action = action;
 	step->statement = statement;
-	reshape->steps = lappend(reshape->steps, step);
 	return step;
 }
 
@@ -56,7 +56,7 @@ dbvc_step(DbvcReshape *reshape, const char *action, const char *format, ...)
 	char *statement;
 
 	FORMAT_INTO(statement, format);
-	add_step(reshape, action, statement);
+	reshape->steps = lappend(reshape->steps, make_step(action, statement));
 }
 
 void
@@ -65,15 +65,17 @@ dbvc_step_none(DbvcReshape *reshape, const char *format, ...)
 	char *action;
 
 	FORMAT_INTO(action, format);
-	add_step(reshape, action, NULL);
+	reshape->notes = lappend(reshape->notes, make_step(action, NULL));
 }
 
 void
 dbvc_step_dependent(DbvcReshape *reshape, const char *dependent,
 					const char *statement)
 {
-	add_step(reshape, psprintf("re-point %s", dependent), statement)
-		->dependent = dependent;
+	DbvcStep *step = make_step(psprintf("re-point %s", dependent), statement);
+
+	step->dependent = dependent;
+	reshape->steps = lappend(reshape->steps, step);
 }
 
 void
@@ -198,37 +200,47 @@ dbvc_reshape_execute(DbvcReshape *reshape, int *done, const char *what)
 		CHECK_FOR_INTERRUPTS();
 		if (strcmp(step->action, DBVC_STEP_REGISTER) == 0)
 			return;
-		if (step->statement == NULL)
-			continue;
 		if (step->dependent != NULL)
+		{
 			run_dependent(reshape, step);
-		else
-			run_as(step);
+			continue;
+		}
+		/* what comes after the dependents may fail for their sake */
+		dbvc_reshape_refuse(reshape, what);
+		run_as(step);
 	}
 	dbvc_reshape_refuse(reshape, what);
+}
+
+static int
+return_steps(ReturnSetInfo *result, const List *steps, int number)
+{
+	ListCell *lc;
+
+	foreach (lc, steps)
+	{
+		const DbvcStep *step = lfirst(lc);
+		Datum values[3] = {0};
+		bool nulls[3] = {false, false, step->statement == NULL};
+
+		values[0] = Int32GetDatum(++number);
+		values[1] = CStringGetTextDatum(step->action);
+		if (step->statement != NULL)
+			values[2] = CStringGetTextDatum(step->statement);
+		tuplestore_putvalues(result->setResult, result->setDesc, values,
+							 nulls);
+	}
+	return number;
 }
 
 void
 dbvc_reshape_return(FunctionCallInfo fcinfo, const DbvcReshape *reshape)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int number = 0;
-	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	foreach (lc, reshape->steps)
-	{
-		const DbvcStep *step = lfirst(lc);
-		Datum values[3];
-		bool nulls[3] = {false, false, step->statement == NULL};
-
-		values[0] = Int32GetDatum(++number);
-		values[1] = CStringGetTextDatum(step->action);
-		values[2] =
-			nulls[2] ? (Datum) 0 : CStringGetTextDatum(step->statement);
-		tuplestore_putvalues(result->setResult, result->setDesc, values,
-							 nulls);
-	}
+	(void) return_steps(result, reshape->notes,
+						return_steps(result, reshape->steps, 0));
 }
 
 /* -------------------------------------------------------------- catalogs */
@@ -276,6 +288,14 @@ dbvc_reshape_true(const char *value)
 }
 
 char *
+dbvc_reshape_array(const List *names)
+{
+	Datum array = PointerGetDatum(dbvc_list_text_array(names));
+
+	return OidOutputFunctionCall(F_ARRAY_OUT, array);
+}
+
+char *
 dbvc_qualified(const char *schema, const char *name)
 {
 	return quote_qualified_identifier(schema, name);
@@ -296,7 +316,8 @@ dbvc_reshape_enter(int lock_timeout)
 	int level = NewGUCNestLevel();
 
 	set_local("search_path", "pg_catalog, pg_temp");
-	set_local("lock_timeout", psprintf("%d", lock_timeout));
+	if (lock_timeout >= 0)
+		set_local("lock_timeout", psprintf("%d", lock_timeout));
 	return level;
 }
 

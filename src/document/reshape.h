@@ -39,6 +39,7 @@ typedef struct DbvcProblem
 typedef struct DbvcReshape
 {
 	List *steps;	/* of DbvcStep */
+	List *notes;	/* DbvcStep that have nothing to run, told behind them */
 	List *problems; /* of DbvcProblem */
 	List *warnings; /* texts */
 	List *notices;
@@ -81,7 +82,7 @@ extern char *dbvc_reshape_value(const char *sql, Oid relation,
 								const char *text, int number);
 extern bool dbvc_reshape_true(const char *value);
 
-/* search_path and lock_timeout until dbvc_reshape_leave(). */
+/* search_path and, if not negative, lock_timeout until dbvc_reshape_leave(). */
 extern int dbvc_reshape_enter(int lock_timeout);
 extern void dbvc_reshape_leave(int level);
 
@@ -96,6 +97,8 @@ extern void dbvc_reshape_attempt(void (*work)(void *arg), void *arg,
 extern void dbvc_reshape_record(const char *event_type, Oid caller,
 								const char *detail);
 
+/* {"a","b"} of names, as text. */
+extern char *dbvc_reshape_array(const List *names);
 extern char *dbvc_qualified(const char *schema, const char *name);
 
 /* The face of the adopted table that this is base, face or items of. */
@@ -133,6 +136,7 @@ typedef struct DbvcColumn
 	bool generated;
 	bool identity;
 	const char *items_name; /* of a key column */
+	const char *equal;		/* the same: OPERATOR(schema.=) */
 } DbvcColumn;
 
 typedef struct DbvcTable
@@ -145,7 +149,8 @@ typedef struct DbvcTable
 	const char *face;		/* schema-qualified and quoted */
 	const char *base;
 	const char *items;
-	Oid items_oid; /* InvalidOid before it is adopted */
+	Oid face_oid; /* InvalidOid before it is adopted */
+	Oid items_oid;
 	Oid owner;
 	const char *owner_name; /* quoted */
 	char kind;
@@ -172,26 +177,52 @@ extern void dbvc_table_find_key(DbvcReshape *reshape, DbvcTable *table,
 extern void dbvc_table_check(DbvcReshape *reshape, DbvcTable *table,
 							 bool triggers_reviewed);
 
+/* in adopt_expressions.c */
+
+/* Expressions over the document that stay with the base. */
+extern void dbvc_expressions_check(DbvcReshape *reshape,
+								   const DbvcTable *table);
+/* Publications of the table, which are to publish its items, too. */
+extern void dbvc_publications_check(DbvcReshape *reshape,
+									const DbvcTable *table, List **steps);
+
 /* in adopt_steps.c: SQL of the three relations */
 
 extern void dbvc_steps_items(DbvcReshape *reshape, const DbvcTable *table);
+/* enabled, forced, has_policy: what the items table is already. */
 extern void dbvc_steps_row_security(DbvcReshape *reshape,
-									const DbvcTable *table);
+									const DbvcTable *table, bool enabled,
+									bool forced, bool has_policy);
 extern char *dbvc_face_query(const DbvcTable *table);
 extern void dbvc_steps_triggers(DbvcReshape *reshape, const DbvcTable *table,
 								const char *face);
 extern void dbvc_steps_defaults(DbvcReshape *reshape, const DbvcTable *table);
+extern void dbvc_steps_owner(DbvcReshape *reshape, const DbvcTable *table);
 extern void dbvc_steps_comments(DbvcReshape *reshape, const DbvcTable *table);
 
 /* in adopt_grants.c */
 
 extern void dbvc_grants_check(DbvcReshape *reshape, const DbvcTable *table);
-/* Give on a relation what is granted on another one of the same owner. */
-extern void dbvc_grants_carry(DbvcReshape *reshape, Oid from, Oid owner,
-							  const char *to);
-extern void dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table);
+/* Grant on the base what the face has more; not of columns if renamed. */
+extern void dbvc_grants_to_base(DbvcReshape *reshape, const DbvcTable *table,
+								Oid face, bool renamed);
+extern void dbvc_grants_tell_extra(DbvcReshape *reshape,
+								   const DbvcTable *table, Oid face);
+/* Grants of new columns of the base, on the face. */
+extern void dbvc_grants_new_columns(DbvcReshape *reshape,
+									const DbvcTable *table, const List *names);
+/* Grants of a new face: those of another relation, without some columns. */
+extern void dbvc_grants_face(DbvcReshape *reshape, const DbvcTable *table,
+							 Oid from, const List *without);
 extern void dbvc_grants_items(DbvcReshape *reshape, const DbvcTable *table);
 extern void dbvc_grants_base(DbvcReshape *reshape, const DbvcTable *table);
+
+/* in refresh.c */
+
+/* Base, face and items of an adopted table, as they are called now. */
+extern DbvcTable *dbvc_table_adopted(const DbvcAdopted *adopted);
+/* Must own base, face and items: 42501. */
+extern void dbvc_reshape_check_owner(Oid relation);
 
 /* in dependents.c */
 
@@ -208,7 +239,7 @@ extern void dbvc_dependents_lock(Oid relation, AttrNumber document);
 extern void dbvc_dependents_find(DbvcReshape *reshape, Oid relation,
 								 AttrNumber document, List **steps);
 
-/* in adopt_expression.c */
+/* in expression.c */
 
 /*
  * Does the expression (its text in the catalogs), over the relation with range
@@ -216,8 +247,12 @@ extern void dbvc_dependents_find(DbvcReshape *reshape, Oid relation,
  */
 extern bool dbvc_expression_holds(const char *tree, Oid relation,
 								  AttrNumber document, const DbvcParts *parts);
-/* Does a query or expression use a whole row of the relation? */
-extern bool dbvc_expression_whole_row(const char *tree, Oid relation);
+
+/* What a query uses of a relation that it names; NULL uses nothing. */
+#define DBVC_USES_WHOLE_ROW 1
+#define DBVC_USES_SYSTEM_COLUMN 2
+#define DBVC_USES_SAMPLE 4
+extern int dbvc_expression_uses(const char *tree, Oid relation);
 
 /* in release_swap.c */
 

@@ -36,6 +36,8 @@ typedef struct DbvcRuntime
 	SPIPlanPtr items_insert;
 	SPIPlanPtr items_update;
 	SPIPlanPtr items_delete;
+	SPIPlanPtr base_visible;
+	struct DbvcItemPlans *item_plans; /* item_statement.c */
 } DbvcRuntime;
 
 /* -------------------------------------------------------------- reader.c */

@@ -1,0 +1,160 @@
+/*
+ * release_swap.c
+ *		The last step of a release: the table is a table again.
+ *
+ * The reverse of adopting, from a list of steps like it.  What was granted on
+ * the face in the meantime is granted on the table; what depends on the face
+ * is run again and finds the table under its name.
+ */
+#include "document/reshape.h"
+
+#include "commands/defrem.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+/* What stands on the view itself and would go with it. */
+static void
+refuse_on_face(DbvcReshape *reshape, Oid face)
+{
+	List *rows = dbvc_reshape_rows(
+		"SELECT 'trigger ' || pg_catalog.quote_ident(g.tgname) FROM "
+		"pg_catalog.pg_trigger g WHERE g.tgrelid = $1 AND NOT g.tgisinternal "
+		"AND g.tgname <> $2 UNION ALL "
+		"SELECT 'rule ' || pg_catalog.quote_ident(r.rulename) FROM "
+		"pg_catalog.pg_rewrite r WHERE r.ev_class = $1 AND r.rulename <> "
+		"'_RETURN' ORDER BY 1",
+		face, DBVC_FACE_TRIGGER, 0);
+	ListCell *lc;
+
+	foreach (lc, rows)
+		dbvc_problem(reshape, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+					 "the view has a %s of its own",
+					 ((char **) lfirst(lc))[0]);
+}
+
+/* Who reads by column grants was given this for the view's sake. */
+static void
+revoke_system_column(DbvcReshape *reshape, const DbvcTable *table)
+{
+	char *names = dbvc_reshape_value(
+		"SELECT pg_catalog.string_agg(DISTINCT CASE x.grantee WHEN 0 THEN "
+		"'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid("
+		"x.grantee)) END, ', ') FROM pg_catalog.pg_attribute a, "
+		"pg_catalog.aclexplode(a.attacl) x WHERE a.attrelid = $1 AND "
+		"a.attname = 'xmin' AND EXISTS (SELECT 1 FROM "
+		"pg_catalog.pg_attribute v, pg_catalog.aclexplode(v.attacl) y WHERE "
+		"v.attrelid = $1 AND v.attname = $2 AND y.grantee = x.grantee)",
+		table->oid, DBVC_BASE_VERSION, 0);
+
+	if (names != NULL)
+		dbvc_step(reshape, "revoke what the view read beside the columns",
+				  "REVOKE SELECT (xmin) ON TABLE %s FROM %s", table->base,
+				  names);
+}
+
+static void
+list_steps(DbvcReshape *reshape, const DbvcTable *table)
+{
+	char *old_name = makeObjectName(table->name, NULL, "dbvc_old");
+	char *old = dbvc_qualified(table->schema, old_name);
+	char *schema = get_namespace_name(get_rel_namespace(table->oid));
+	List *dependents = NIL;
+
+	refuse_on_face(reshape, table->face_oid);
+	dbvc_dependents_find(reshape, table->face_oid, 0, &dependents);
+	dbvc_grants_to_base(reshape, table, table->face_oid, false);
+	revoke_system_column(reshape, table);
+	dbvc_step(reshape, "put the view aside", "ALTER VIEW %s RENAME TO %s",
+			  table->face, quote_identifier(old_name));
+	dbvc_step(reshape, "drop trigger of the base", "DROP TRIGGER %s ON %s",
+			  DBVC_BASE_TRIGGER, table->base);
+	if (strcmp(schema, table->schema) != 0)
+		dbvc_step(reshape, "move table to the view's schema",
+				  "ALTER TABLE %s SET SCHEMA %s", table->base,
+				  quote_identifier(table->schema));
+	dbvc_step(reshape, "rename table", "ALTER TABLE %s RENAME TO %s",
+			  dbvc_qualified(table->schema, table->base_name),
+			  quote_identifier(table->name));
+	reshape->steps = list_concat(reshape->steps, dependents);
+	dbvc_step(reshape, DBVC_STEP_REGISTER,
+			  "DELETE FROM dbvc.document WHERE base = "
+			  "%s::pg_catalog.regclass",
+			  quote_literal_cstr(table->face));
+	dbvc_step(reshape, "drop the view", "DROP VIEW %s", old);
+	dbvc_step(reshape, "drop items table", "DROP TABLE %s", table->items);
+	dbvc_step(reshape, "drop column", "ALTER TABLE %s DROP COLUMN %s",
+			  table->face, DBVC_BASE_VERSION);
+}
+
+/* Items would be lost with their table; row security must not hide them. */
+static void
+check_empty(const DbvcTable *table)
+{
+	DbvcOwnerScope owner;
+	char *found;
+
+	dbvc_owner_enter(&owner);
+	found =
+		dbvc_reshape_value(psprintf("SELECT 1 FROM %s LIMIT 1", table->items),
+						   InvalidOid, NULL, 0);
+	dbvc_owner_leave(&owner);
+	if (found != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("adopted table %s still has items", table->face),
+				 errdetail("They are in %s.", table->items)));
+}
+
+static void
+unregister(const DbvcStep *step)
+{
+	DbvcOwnerScope owner;
+
+	dbvc_owner_enter(&owner);
+	if (SPI_execute(step->statement, false, 0) != SPI_OK_DELETE ||
+		SPI_processed != 1)
+		elog(ERROR, "could not unregister an adopted table");
+	dbvc_owner_leave(&owner);
+}
+
+void
+dbvc_release_swap(const DbvcAdopted *adopted)
+{
+	int level = dbvc_reshape_enter(-1);
+	DbvcReshape reshape = {0};
+	DbvcTable *table;
+	const char *what;
+	StringInfoData detail;
+	int done = 0;
+
+	/* the order in which they are read */
+	dbvc_dependents_lock(adopted->face, 0);
+	LockRelationOid(adopted->face, AccessExclusiveLock);
+	LockRelationOid(adopted->base, AccessExclusiveLock);
+	LockRelationOid(adopted->items, AccessExclusiveLock);
+	table = dbvc_table_adopted(adopted);
+	what = psprintf("adopted table %s cannot be released", table->face);
+	dbvc_reshape_check_owner(table->oid);
+	dbvc_reshape_check_owner(table->face_oid);
+	dbvc_reshape_check_owner(table->items_oid);
+	check_empty(table);
+	list_steps(&reshape, table);
+	dbvc_reshape_refuse(&reshape, what);
+
+	dbvc_reshape_execute(&reshape, &done, what);
+	unregister(list_nth(reshape.steps, done++));
+	dbvc_reshape_execute(&reshape, &done, what);
+	CacheInvalidateRelcacheByRelid(table->oid);
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"table\": ");
+	escape_json(&detail, table->face);
+	appendStringInfo(&detail, ", \"parts\": %s}", table->parts_text);
+	dbvc_reshape_record("document_released", GetUserId(), detail.data);
+	dbvc_reshape_tell(&reshape);
+	dbvc_reshape_leave(level);
+}
