@@ -313,10 +313,10 @@ SELECT b.doc_version, u.* FROM users u JOIN users_base b USING (id) WHERE id = 4
 DELETE FROM users_base WHERE id = 400;
 SELECT count(*) FROM users_items WHERE id = 400;
 
--- A row that has never been split reads as it is; its first write splits it, also one beside the document
+-- A row that has never been split reads as it is, and is split when the document is written, not with another column
 UPDATE users SET data = data WHERE id = 401;
 SELECT doc_version FROM users_base WHERE id = 401;
-UPDATE users SET name = 'split' WHERE id = 401 RETURNING *;
+UPDATE users SET name = 'renamed' WHERE id = 401 RETURNING *;
 SELECT * FROM users_base WHERE id = 401;
 SELECT count(*) FROM users_items WHERE id = 401;
 INSERT INTO users_base VALUES (402, 'whole', '{"dreamBook": [{"id": "whole"}, 2]}');

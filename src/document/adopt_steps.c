@@ -94,9 +94,18 @@ dbvc_steps_items(DbvcReshape *reshape, const DbvcTable *table)
 				  table->owner_name);
 }
 
+/*
+ * Whoever sees the document sees its items and may write them, as far as he is
+ * granted that.  Who may insert a document need not be able to see it: items
+ * are inserted only by dbvc, for a row that it has just written as him, and by
+ * the owner, see the trigger in guard.c.
+ */
 static void
-create_policy(DbvcReshape *reshape, const DbvcTable *table)
+create_policies(DbvcReshape *reshape, const DbvcTable *table)
 {
+	static const char *const commands[][2] = {{"SELECT", ""},
+											  {"UPDATE", "_update"},
+											  {"DELETE", "_delete"}};
 	StringInfoData match;
 	ListCell *lc;
 
@@ -111,10 +120,15 @@ create_policy(DbvcReshape *reshape, const DbvcTable *table)
 						 quote_identifier(table->items_name),
 						 quote_identifier(column->items_name));
 	}
-	dbvc_step(reshape, "row security of items: that of their document",
-			  "CREATE POLICY %s ON %s USING (EXISTS (SELECT 1 FROM %s b WHERE "
-			  "%s))",
-			  DBVC_ITEMS_POLICY, table->items, table->base, match.data);
+	for (int i = 0; i < lengthof(commands); i++)
+		dbvc_step(reshape, "row security of items: that of their document",
+				  "CREATE POLICY %s%s ON %s FOR %s USING (EXISTS (SELECT 1 "
+				  "FROM %s b WHERE %s))",
+				  DBVC_ITEMS_POLICY, commands[i][1], table->items,
+				  commands[i][0], table->base, match.data);
+	dbvc_step(reshape, "row security of items: inserted with their document",
+			  "CREATE POLICY %s_insert ON %s FOR INSERT WITH CHECK (true)",
+			  DBVC_ITEMS_POLICY, table->items);
 }
 
 static void
@@ -132,7 +146,7 @@ dbvc_steps_row_security(DbvcReshape *reshape, const DbvcTable *table,
 						bool enabled, bool forced, bool has_policy)
 {
 	if ((table->row_security || table->force_row_security) && !has_policy)
-		create_policy(reshape, table);
+		create_policies(reshape, table);
 	switch_row_security(reshape, table, enabled, table->row_security,
 						(const char *[2]){"ENABLE", "DISABLE"});
 	switch_row_security(reshape, table, forced, table->force_row_security,
