@@ -112,7 +112,7 @@ SELECT * FROM dbvc.document_refresh('users');
 RESET ROLE;
 SELECT * FROM dbvc.document_refresh('dreams');
 SELECT * FROM dbvc.document_refresh(NULL);
-SELECT event_type, dbvc.event_text(body, 'role') AS role, jsonb_array_length(dbvc.event_text(body, 'detail')::jsonb->'steps') AS steps FROM dbvc.change_event ORDER BY id;
+SELECT event_type, dbvc.event_text(body, 'role') = session_user AS session, jsonb_array_length(dbvc.event_text(body, 'detail')::jsonb->'steps') AS steps FROM dbvc.change_event ORDER BY id;
 
 -- the view may be renamed and moved
 ALTER VIEW users RENAME TO people;
