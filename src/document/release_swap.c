@@ -107,7 +107,7 @@ check_empty(const DbvcTable *table)
 	Relation items = table_open(table->items_oid, NoLock);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TupleTableSlot *slot = table_slot_create(items, NULL);
-	TableScanDesc scan = table_beginscan(items, snapshot, 0, NULL);
+	TableScanDesc scan = dbvc_table_beginscan(items, snapshot);
 	bool found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
 
 	table_endscan(scan);
