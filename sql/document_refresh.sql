@@ -35,7 +35,9 @@ SELECT * FROM dbvc.document_refresh('users');
 
 -- what ALTER TABLE cannot do while the view stands
 ALTER TABLE users_base DROP COLUMN gone;
+\set VERBOSITY terse
 ALTER TABLE users_base ALTER COLUMN name TYPE varchar(10);
+\set VERBOSITY default
 ALTER TABLE users ADD COLUMN x int;
 
 -- columns: new, renamed (two by turns), other defaults; and who may
