@@ -31,7 +31,7 @@ free_plan(void *arg)
 static SPIPlanPtr
 keep_plan(DbvcDrive *drive, const char *sql, int nargs, const Oid *types)
 {
-	MemoryContext old;
+	MemoryContext old = CurrentMemoryContext;
 	KeptPlan *kept;
 	ListCell *lc;
 
@@ -41,7 +41,7 @@ keep_plan(DbvcDrive *drive, const char *sql, int nargs, const Oid *types)
 		if (strcmp(kept->sql, sql) == 0)
 			return kept->plan;
 	}
-	old = MemoryContextSwitchTo(drive->context);
+	MemoryContextSwitchTo(drive->context);
 	kept = palloc0(sizeof(KeptPlan));
 	kept->sql = pstrdup(sql);
 	kept->plan = SPI_prepare(sql, nargs, (Oid *) types);
@@ -51,6 +51,7 @@ keep_plan(DbvcDrive *drive, const char *sql, int nargs, const Oid *types)
 	kept->callback.func = free_plan;
 	kept->callback.arg = kept->plan;
 	MemoryContextRegisterResetCallback(drive->context, &kept->callback);
+	MemoryContextSwitchTo(drive->context);
 	drive->plans = lappend(drive->plans, kept);
 	MemoryContextSwitchTo(old);
 	return kept->plan;
@@ -68,6 +69,7 @@ dbvc_drive_query(DbvcDrive *drive, const char *sql, int nargs,
 				 const Oid *types, Datum *values, bool by_index)
 {
 	SPIPlanPtr plan = keep_plan(drive, sql, nargs, types);
+	MemoryContext old = CurrentMemoryContext;
 	int level = 0;
 	int rc;
 
@@ -79,6 +81,8 @@ dbvc_drive_query(DbvcDrive *drive, const char *sql, int nargs,
 		set_off("enable_sort");
 	}
 	rc = SPI_execute_plan(plan, values, NULL, false, 0);
+	/* SPI leaves its own behind, which lives as long as the CALL */
+	MemoryContextSwitchTo(old);
 	if (by_index)
 		AtEOXact_GUC(false, level);
 	if (rc < 0)
