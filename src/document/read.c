@@ -119,11 +119,12 @@ dbvc_document_read(PG_FUNCTION_ARGS)
 	snapshot = snapshot_for(xmin);
 	if (version == 0)
 	{
-		dbvc_reader_note(site->reader, adopted, snapshot, key, 0, xmin);
+		dbvc_reader_attach(site->reader, adopted, snapshot);
+		dbvc_reader_note(site->reader, key, 0, xmin);
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	}
 	rows = dbvc_reader_read(site->reader, adopted, snapshot, key, false);
-	dbvc_reader_note(site->reader, adopted, snapshot, key, version, xmin);
+	dbvc_reader_note(site->reader, key, version, xmin);
 	if (rows->count == 0)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 

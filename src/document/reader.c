@@ -169,9 +169,9 @@ dbvc_reader_make(MemoryContext context)
 }
 
 /* A reader that is fit for this table, snapshot and user. */
-static void
-reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
-			  Snapshot snapshot)
+void
+dbvc_reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
+				   Snapshot snapshot)
 {
 	if (likely(reader->owner != NULL && reader->adopted == adopted &&
 			   reader->snapshot == snapshot && reader->user == GetUserId()))
@@ -494,7 +494,7 @@ dbvc_reader_read(DbvcReader *reader, const DbvcAdopted *adopted,
 	MemoryContext old;
 	DbvcRows *rows = &reader->rows;
 
-	reader_attach(reader, adopted, snapshot);
+	dbvc_reader_attach(reader, adopted, snapshot);
 	if (reader->scan == NULL && !reader->spi)
 		open_scan(reader);
 	reader->noted = false;
@@ -531,13 +531,12 @@ dbvc_reader_read(DbvcReader *reader, const DbvcAdopted *adopted,
 /* ----------------------------------------------------- what was read last */
 
 void
-dbvc_reader_note(DbvcReader *reader, const DbvcAdopted *adopted,
-				 Snapshot snapshot, const Datum *key, int64 version,
+dbvc_reader_note(DbvcReader *reader, const Datum *key, int64 version,
 				 TransactionId xmin)
 {
+	const DbvcAdopted *adopted = reader->adopted;
 	MemoryContext old;
 
-	reader_attach(reader, adopted, snapshot);
 	old = MemoryContextSwitchTo(reader->context);
 	for (int k = 0; k < adopted->nkeys; k++)
 	{

@@ -97,10 +97,15 @@ extern void dbvc_rows_add(DbvcRows *rows, const DbvcAdopted *adopted,
 						  const Datum *values, const bool *nulls,
 						  ItemPointer tid, bool with_deleted);
 
-/* Note what document the rows read last belong to (none: version 0), so that
- * dbvc_reader_last() finds it. */
-extern void dbvc_reader_note(DbvcReader *reader, const DbvcAdopted *adopted,
-							 Snapshot snapshot, const Datum *key,
+/* What reading begins with; for a document of which no items are to be read. */
+extern void dbvc_reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
+							   Snapshot snapshot);
+
+/*
+ * Note which document that was, whole ones with version 0, so that
+ * dbvc_reader_last() finds it.  Right after reading, or attaching.
+ */
+extern void dbvc_reader_note(DbvcReader *reader, const Datum *key,
 							 int64 version, TransactionId xmin);
 
 /* What a reader of the running query has read last, if it is this document. */
