@@ -144,6 +144,24 @@ UPDATE users_base SET data = '{"dreamBook": []}' WHERE id = 10;
 CALL dbvc.document_backfill('users');
 SELECT count(*) FROM dbvc.document_error;
 
+-- without the trigger on the base nothing is written at all
+INSERT INTO users_base (id, data) VALUES (299, '{"dreamBook": [1, 2]}');
+SET session_replication_role = replica;
+CALL dbvc.document_backfill('users');
+RESET session_replication_role;
+ALTER TABLE users_base DISABLE TRIGGER zzz_dbvc_document;
+CALL dbvc.document_backfill('users');
+ALTER TABLE users_base ENABLE TRIGGER zzz_dbvc_document;
+-- nor if another one undoes what it does
+CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.doc_version = 0; RETURN NEW; END$$;
+CREATE TRIGGER zzzz BEFORE UPDATE ON users_base FOR EACH ROW EXECUTE FUNCTION undo();
+CALL dbvc.document_backfill('users');
+DROP TRIGGER zzzz ON users_base;
+SELECT key, sqlstate, reason FROM dbvc.document_error;
+SELECT data, doc_version FROM users_base WHERE id = 299;
+CALL dbvc.document_backfill('users');
+DELETE FROM users WHERE id = 299;
+
 -- Release refuses by name what would not come back, before anything changes
 ALTER TABLE users_base DISABLE TRIGGER zzz_dbvc_document;
 UPDATE users_base SET data = '{"elsewhere": 1}' WHERE id = 5;

@@ -6,7 +6,8 @@
  * is, layout_*.c turn its files into migrations.  verdict.c sends them to the
  * server, which hashes them and says what is new, changed or missing.
  * progress.c calls dbvc.migrate() or dbvc.rollback() and shows what happens
- * meanwhile, monitor.c what that waits for.
+ * meanwhile, monitor.c what that waits for.  command_backfill.c has no
+ * directory: it calls dbvc.document_backfill() and shows how far it is.
  * command_*.c are the commands.  Everything the server is asked is public SQL.
  *
  * Memory is taken from malloc() and given back at exit: a run is short, and
@@ -97,6 +98,11 @@ typedef struct Options
 	const char *steps;
 	const char *expect;
 	const char *reason;
+	const char *batch; /* of a backfill: numbers, or NULL */
+	const char *max_seconds;
+	const char *pause;
+	const char *lock_wait;
+	const char *max_errors;
 	bool dry_run;
 	bool out_of_order;
 	bool allow_missing;
@@ -304,6 +310,16 @@ typedef struct Row
 	double milliseconds;
 } Row;
 
+/* What a backfill has done. */
+typedef struct Backfill
+{
+	const char *table;
+	long converted;
+	long set_aside;
+	long remaining;
+	double milliseconds;
+} Backfill;
+
 /* What a command found out; shown as text on the way, as JSON at the end. */
 typedef struct Report
 {
@@ -314,6 +330,7 @@ typedef struct Report
 	bool color_warn;			/* on stderr */
 	int width;					/* of the terminal, in columns */
 	PointerList rows;			/* of Row */
+	const Backfill *backfill;	/* NULL: there was none */
 	const char *plan_hash;
 	const char *database;
 	const char *extension_version;
@@ -512,12 +529,20 @@ typedef struct RunRequest
 
 /* Start it and show how it goes; false: report->error. */
 extern bool run_migrations(Session *session, const RunRequest *request);
+/* Of a clock that only goes forward. */
+extern double now_milliseconds(void);
+/* A line that wraps could not be taken back.  It is cut after so many
+ * characters, and where snprintf() has cut one. */
+extern void cut_line(char *line, int columns);
 
 /* in monitor.c */
 
 /* What the run waits for, as far as is known; "" if it is not.  Called with
  * each tick, it asks over a connection of its own and never waits. */
 extern const char *monitor_ask(Session *session);
+/* Ask something else: the answer is what describe makes of the result. */
+extern void monitor_other(const char *query,
+						  const char *(*describe)(const PGresult *result));
 /* What it says is no longer true. */
 extern void monitor_forget(void);
 extern void monitor_close(void);
@@ -575,6 +600,9 @@ extern ExitStatus command_new(Report *report, Options *options);
 extern ExitStatus command_accept(Report *report, Options *options);
 extern ExitStatus command_baseline(Report *report, Options *options);
 extern ExitStatus command_withdraw(Report *report, Options *options);
+
+/* in command_backfill.c */
+extern ExitStatus command_backfill(Report *report, Options *options);
 
 /* in options.c */
 

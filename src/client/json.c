@@ -168,6 +168,21 @@ put_any_problem(PQExpBuffer out, const void *item)
 	put_problem(out, item);
 }
 
+static void
+put_backfill_if(PQExpBuffer out, const Backfill *backfill)
+{
+	if (backfill == NULL)
+		return;
+	put_key(out, "backfill");
+	appendPQExpBufferStr(out, "{");
+	put_text(out, "table", backfill->table);
+	put_number_if(out, "converted", backfill->converted, 0);
+	put_number_if(out, "set_aside", backfill->set_aside, 0);
+	put_number_if(out, "remaining", backfill->remaining, 0);
+	put_key(out, "duration_ms");
+	appendPQExpBuffer(out, "%.3f}", backfill->milliseconds);
+}
+
 void
 json_report(PQExpBuffer out, const Report *report)
 {
@@ -188,6 +203,7 @@ json_report(PQExpBuffer out, const Report *report)
 	put_text(out, "layout", directory ? directory->layout : NULL);
 	put_text(out, "plan_hash", report->plan_hash);
 	put_list(out, "migrations", &report->rows, put_any_row);
+	put_backfill_if(out, report->backfill);
 	put_list(out, "problems", directory ? &directory->problems : NULL,
 			 put_any_problem);
 	put_error(out, report->error);

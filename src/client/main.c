@@ -32,6 +32,8 @@ const Command commands[] = {
 	 command_baseline},
 	{"withdraw", "ID", "the file of a migration is gone for good", 1, 1,
 	 command_withdraw},
+	{"backfill", "TABLE", "convert the documents of an adopted table", 1, 1,
+	 command_backfill},
 	{"completion", "bash", "print a completion script for a shell", 1, 1,
 	 command_completion},
 	{"help", "[COMMAND]", "show this, or the options of a command", 0, 1,

@@ -1,8 +1,8 @@
 /*
  * monitor.c
- *		What does the run wait for?
+ *		What does the run wait for, or how far is it?
  *
- * The connection that runs migrations is busy, so a second one asks.  It is
+ * The connection that runs migrations, or a backfill, is busy, so a second one asks.  It is
  * opened only when a migration takes long enough for somebody to wonder, and
  * only for a terminal.  The run is found by the lock that it holds, not by a
  * process id: behind a pooler nobody knows that.  It never waits, since a pool
@@ -29,6 +29,9 @@ static struct
 	PGconn *connection;
 	PostgresPollingStatusType wanted; /* while connecting */
 	const char *answer;
+	/* what is asked, if it is not what a run of migrations waits for */
+	const char *query;
+	const char *(*describe)(const PGresult *result);
 } monitor = {.answer = ""};
 
 /* The options of the first connection, with a patience of its own. */
@@ -181,7 +184,9 @@ take_answer(const Session *session)
 	while ((result = PQgetResult(monitor.connection)) != NULL)
 	{
 		if (PQresultStatus(result) == PGRES_TUPLES_OK)
-			monitor.answer = one_line(describe(session, result));
+			monitor.answer = monitor.describe != NULL
+								 ? monitor.describe(result)
+								 : one_line(describe(session, result));
 		PQclear(result);
 	}
 	return MONITOR_READY;
@@ -203,7 +208,9 @@ monitor_ask(Session *session)
 			monitor.state = go_on_connecting();
 			break;
 		case MONITOR_READY:
-			if (PQsendQuery(monitor.connection, monitor_query) == 1)
+			if (PQsendQuery(monitor.connection,
+							monitor.query ? monitor.query : monitor_query) ==
+				1)
 				monitor.state = MONITOR_ASKED;
 			else
 				monitor.state = MONITOR_REFUSED;
@@ -216,6 +223,13 @@ monitor_ask(Session *session)
 			break;
 	}
 	return monitor.answer;
+}
+
+void
+monitor_other(const char *query, const char *(*describe_it)(const PGresult *) )
+{
+	monitor.query = query;
+	monitor.describe = describe_it;
 }
 
 void

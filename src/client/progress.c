@@ -24,7 +24,7 @@ typedef struct Run
 	bool drawn;
 } Run;
 
-static double
+double
 now_milliseconds(void)
 {
 	struct timespec now;
@@ -100,9 +100,7 @@ on_progress(Session *session, const char *message, const char *detail)
 	monitor_forget();
 }
 
-/* A line that wraps could not be taken back.  It is cut after so many
- * characters, and where snprintf() has cut one. */
-static void
+void
 cut_line(char *line, int columns)
 {
 	char *at = line;

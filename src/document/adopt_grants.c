@@ -44,13 +44,14 @@ static const char *const incomplete_sql =
 	"SELECT " ROLE_NAME("h.grantee") ", h.privileges, "
 	"pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) "
 	"FROM has h, pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped "
+	"AND a.attname <> '" DBVC_BASE_VERSION "' "
 	"AND NOT pg_catalog.has_column_privilege(h.grantee, $1, a.attnum, 'SELECT') "
 	"GROUP BY h.grantee, h.privileges ORDER BY 1";
 
 static const char *const defaults_sql =
 	"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME("x.grantee") ", ', ') "
 	"FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) x "
-	"WHERE d.defaclobjtype = 'r' AND d.defaclrole = (SELECT r.oid FROM pg_catalog.pg_roles r "
+	"WHERE d.defaclobjtype = 'r' AND x.grantee <> d.defaclrole AND d.defaclrole = (SELECT r.oid FROM pg_catalog.pg_roles r "
 	"  WHERE r.rolname = CURRENT_USER) "
 	"AND (d.defaclnamespace = 0 OR d.defaclnamespace = (SELECT c.relnamespace FROM pg_catalog.pg_class c "
 	"  WHERE c.oid = $1))";
@@ -80,7 +81,9 @@ static const char *const column_readers_sql =
 	"WITH g AS (" ALL_GRANTS ") "
 	"SELECT pg_catalog.string_agg(DISTINCT " ROLE_NAME("g.grantee") ", ', ') FROM g "
 	"WHERE g.col IS NOT NULL AND g.privilege = 'SELECT' "
-	"AND NOT pg_catalog.has_table_privilege(g.grantee, $1, 'SELECT')";
+	"AND NOT pg_catalog.has_table_privilege(g.grantee, $1, 'SELECT') AND NOT EXISTS (SELECT 1 "
+	"  FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x "
+	"  WHERE a.attrelid = $1 AND a.attname = 'xmin' AND x.grantee = g.grantee)";
 
 /* What follows for items from grants on the base $1 and the face %u; $2 is the document. */
 #define ITEMS_GRANTS \

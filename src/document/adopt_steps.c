@@ -177,7 +177,14 @@ dbvc_face_query(const DbvcTable *table)
 		else
 			appendStringInfo(&query, "b.%s", column->quoted);
 	}
-	appendStringInfo(&query, " FROM %s b", table->base);
+	/*
+	 * The condition is always true and the planner drops it.  It makes the
+	 * view depend on the items table, which could be dropped otherwise as if
+	 * nobody needed it.
+	 */
+	appendStringInfo(&query,
+					 " FROM %s b WHERE %s::pg_catalog.regclass IS NOT NULL",
+					 table->base, quote_literal_cstr(table->items));
 	return query.data;
 }
 

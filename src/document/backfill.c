@@ -41,28 +41,30 @@ warn_backfill(const DbvcDrive *drive)
 
 	if (drive->duplicates > 0)
 		ereport(NOTICE,
-				(errmsg(INT64_FORMAT " arrays have elements with the same id",
-						drive->duplicates),
-				 errdetail("Of each the second and later ones have a "
-						   "generated id.")));
+				(errmsg_plural("%lld array has elements with the same id",
+							   "%lld arrays have elements with the same id",
+							   drive->duplicates,
+							   (long long) drive->duplicates),
+				 errdetail("The second and later ones have generated ids.")));
 	if (run->errors > 0)
 		ereport(WARNING,
-				(errmsg(INT64_FORMAT " documents of %s were set aside",
-						run->errors, run->face),
-				 errhint("dbvc.document_error says why. They stay as they "
-						 "are, and readable.")));
-	if (drive->stopped)
-		ereport(NOTICE, (errmsg("time is over, " INT64_FORMAT
-								" documents of %s are left",
-								run->skipped, run->face),
-						 errhint("CALL dbvc.document_backfill() again.")));
-	else if (run->skipped > 0)
-		ereport(WARNING,
-				(errmsg(INT64_FORMAT " documents of %s are left: other "
-									 "transactions have locked them, or they "
-									 "came in meanwhile",
-						run->skipped, run->face),
-				 errhint("CALL dbvc.document_backfill() again.")));
+				(errmsg_plural("%lld document of %s was set aside",
+							   "%lld documents of %s were set aside",
+							   run->errors, (long long) run->errors,
+							   run->face),
+				 errhint("dbvc.document_error says why. What is set aside "
+						 "stays as it is, and readable.")));
+	if (run->skipped == 0)
+		return;
+	ereport(drive->stopped ? NOTICE : WARNING,
+			(errmsg_plural("%lld document of %s is left",
+						   "%lld documents of %s are left", run->skipped,
+						   (long long) run->skipped, run->face),
+			 drive->stopped
+				 ? errdetail("The time is over.")
+				 : errdetail("Other transactions have locked it, or it came "
+							 "in meanwhile."),
+			 errhint("CALL dbvc.document_backfill() again.")));
 }
 
 static void

@@ -89,9 +89,9 @@ dbvc_base_forget(DbvcRuntime *runtime)
 SPIPlanPtr
 dbvc_plan_prepare(const char *sql, int nargs, const Oid *types)
 {
-	/* nor one that sorts what an index has in order */
+	/* nor one that sorts what an index has in order, or that is compiled */
 	static const char *const unwanted[] = {"enable_seqscan", "enable_sort",
-										   "enable_bitmapscan"};
+										   "enable_bitmapscan", "jit"};
 	int level = NewGUCNestLevel();
 	SPIPlanPtr plan;
 	CachedPlan *cached;

@@ -120,6 +120,18 @@ static const char *const readers_sql =
 	"  AND NOT pg_catalog.has_table_privilege(r.role, t.oid, 'DELETE') "
 	"ELSE false END ORDER BY 1, 2";
 
+/* A rule acts with its table's owner's privileges, and who knows how: $1 is that table. */
+static const char *const rule_users_sql =
+	"SELECT DISTINCT CASE r.role WHEN 0 THEN 'PUBLIC' "
+	"  ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(r.role)) END, 'act' "
+	"FROM (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = $1 "
+	"  UNION SELECT x.grantee FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) x "
+	"    WHERE c.oid = $1 AND x.privilege_type = ANY ($2::pg_catalog.text[]) "
+	"  UNION SELECT x.grantee FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x "
+	"    WHERE a.attrelid = $1 AND x.privilege_type = ANY ($2::pg_catalog.text[])) r (role), "
+	"(VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) p (privilege) "
+	"WHERE NOT pg_catalog.has_table_privilege(r.role, $3::pg_catalog.oid, p.privilege) ORDER BY 1";
+
 static const char *const lock_sql =
 	"SELECT c.oid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class "
 	"WHERE r.ev_class <> $1 AND c.relkind = 'v' AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND "
@@ -210,22 +222,32 @@ enum
 };
 
 static void
-check_readers(const Search *search, const char *name, Oid view)
+check_readers(const Search *search, const char *name, char **row)
 {
+	Oid view = strtoul(row[VIEW_OID], NULL, 10);
 	List *rows =
-		dbvc_reshape_rows(readers_sql, view, NULL, (int) search->relation);
+		row[VIEW_RULE] != NULL
+			? dbvc_reshape_rows(rule_users_sql, view, "{INSERT,UPDATE,DELETE}",
+								(int) search->relation)
+			: dbvc_reshape_rows(readers_sql, view, NULL,
+								(int) search->relation);
 	ListCell *lc;
 
 	foreach (lc, rows)
 	{
-		char **row = lfirst(lc);
+		char **reader = lfirst(lc);
 
 		dbvc_problem(search->reshape, ERRCODE_FEATURE_NOT_SUPPORTED,
-					 "%s gives role %s %s with the privileges of the view's "
-					 "owner; documents are read and written with those of "
-					 "the role: grant it %s on the table and set "
-					 "security_invoker on the view",
-					 name, row[0], row[1], row[1]);
+					 "%s lets role %s %s with the privileges of its owner; "
+					 "documents are read and written with those of the role: "
+					 "%s",
+					 name, reader[0], reader[1],
+					 row[VIEW_RULE] != NULL
+						 ? "grant it SELECT, INSERT, UPDATE, DELETE on the "
+						   "table"
+						 : psprintf("grant it %s on the table, or set "
+									"security_invoker on the view",
+									reader[1]));
 	}
 }
 
@@ -287,7 +309,7 @@ find_view(Search *search, char **row)
 	else if (may_replace(search, row[VIEW_OWNED], name))
 	{
 		if (search->document != 0 && !dbvc_reshape_true(row[VIEW_INVOKER]))
-			check_readers(search, name, strtoul(row[VIEW_OID], NULL, 10));
+			check_readers(search, name, row);
 		if (row[VIEW_RULE] != NULL)
 			replace_rule(search, row, name);
 		else

@@ -267,6 +267,7 @@ check_fetched(Check *check, int count)
 			ERRCODE_TO_CATEGORY(error->sqlerrcode) ==
 				MAKE_SQLSTATE('5', '3', '0', '0', '0'))
 			ReThrowError(error);
+		check->documents++;
 		fault_of(check, DBVC_CHECK_COMBINE,
 				 dbvc_keyset_read(check->adopted, check->rows->vals[i],
 								  check->rows->tupdesc),

@@ -16,13 +16,17 @@
  */
 #include "document/backfill.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "util/errors.h"
 #include "util/util.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -44,6 +48,8 @@
 #define ROUNDS 3
 /* A batch that cannot even be read because of others is tried so often. */
 #define RETRIES 5
+
+#define WORK_BLOCK_SIZE (1024 * 1024)
 
 /* ----------------------------------------------------------- error endings */
 
@@ -158,11 +164,42 @@ read_adopted(DbvcDrive *drive)
 	MemoryContextSwitchTo(old);
 }
 
+/* Without the trigger on the base a split document is taken for a whole one. */
+static void
+check_trigger(DbvcDrive *drive)
+{
+	Relation base = table_open(drive->run.base, NoLock);
+	TriggerDesc *triggers = base->trigdesc;
+	bool fires = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (strcmp(trigger->tgname, DBVC_BASE_TRIGGER) == 0)
+			fires =
+				trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+				trigger->tgenabled ==
+					(SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA
+						 ? TRIGGER_FIRES_ON_REPLICA
+						 : TRIGGER_FIRES_ON_ORIGIN);
+	}
+	table_close(base, NoLock);
+	if (!fires)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("trigger \"%s\" of %s does not fire",
+						DBVC_BASE_TRIGGER, drive->batch.adopted->base_name),
+				 errhint("Enable it; do not work with "
+						 "session_replication_role = replica.")));
+}
+
 static void
 lock_table(DbvcDrive *drive)
 {
 	LockRelationOid(drive->run.base, RowExclusiveLock);
 	read_adopted(drive);
+	check_trigger(drive);
 	if (drive->run.operation == DBVC_BACKFILL &&
 		drive->batch.adopted->releasing)
 		ereport(ERROR,
@@ -239,6 +276,7 @@ set_aside(DbvcDrive *drive, const Datum *key, ErrorData *error)
 			psprintf("more than " INT64_FORMAT " documents of %s cannot be "
 					 "worked on",
 					 drive->options.max_errors, drive->run.face);
+		error->sqlerrcode = ERRCODE_DBVC_SET_ASIDE;
 		error->hint = pstrdup("dbvc.document_error has them all; max_errors "
 							  "says how many are too many.");
 		end_by_error(drive, error);

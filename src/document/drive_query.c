@@ -11,6 +11,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "util/util.h"
+
 typedef struct KeptPlan
 {
 	char *sql;
@@ -171,6 +173,34 @@ dbvc_drive_next(DbvcDrive *drive, HeapTuple tuple, TupleDesc desc)
 }
 
 /*
+ * The trigger on the base says in doc_version what the row is.  Where it did
+ * not run, because it is disabled or another one has come after it, a split
+ * document would be taken for a whole one.
+ */
+static void
+check_versions(DbvcDrive *drive)
+{
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < rows->numvals; i++)
+	{
+		int64 version = dbvc_row_int64(i, 1, 0);
+
+		if ((version > 0) == (drive->run.operation == DBVC_BACKFILL))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version of a document was not counted"),
+				 errdetail("Trigger \"%s\" of %s has not run, or another one "
+						   "has changed what it did.",
+						   DBVC_BASE_TRIGGER, drive->batch.adopted->base_name),
+				 errhint("Enable it; do not work with "
+						 "session_replication_role = replica.")));
+	}
+	SPI_freetuptable(rows);
+}
+
+/*
  * One statement for all.  The rows are locked, so that they are still where
  * they were; and whatever the planner thinks of the table, it cannot do worse
  * than to read all of it, when that is less than to visit each row.
@@ -179,6 +209,7 @@ static uint64
 update_by_ctid(DbvcDrive *drive, int count, ItemPointerData *tids,
 			   Datum *documents)
 {
+	const char *version = drive->batch.version_name;
 	static const Oid types[2] = {TIDARRAYOID, JSONBARRAYOID};
 	const DbvcAdopted *adopted = drive->batch.adopted;
 	const char *doc = quote_identifier(adopted->doc_name);
@@ -195,8 +226,9 @@ update_by_ctid(DbvcDrive *drive, int count, ItemPointerData *tids,
 			drive,
 			psprintf("UPDATE %s AS b SET %s = b.%s "
 					 "FROM pg_catalog.unnest($1) AS u(tid) "
-					 "WHERE b.ctid OPERATOR(pg_catalog.=) u.tid",
-					 adopted->base_name, doc, doc),
+					 "WHERE b.ctid OPERATOR(pg_catalog.=) u.tid "
+					 "RETURNING b.%s",
+					 adopted->base_name, doc, doc, version),
 			1, types, values, false);
 	values[1] = PointerGetDatum(
 		construct_array(documents, count, JSONBOID, -1, false, TYPALIGN_INT));
@@ -205,8 +237,9 @@ update_by_ctid(DbvcDrive *drive, int count, ItemPointerData *tids,
 		psprintf("UPDATE %s AS b SET %s = u.doc "
 				 "FROM ROWS FROM (pg_catalog.unnest($1), "
 				 "pg_catalog.unnest($2)) AS u(tid, doc) "
-				 "WHERE b.ctid OPERATOR(pg_catalog.=) u.tid",
-				 adopted->base_name, doc),
+				 "WHERE b.ctid OPERATOR(pg_catalog.=) u.tid "
+				 "RETURNING b.%s",
+				 adopted->base_name, doc, version),
 		2, types, values, false);
 }
 
@@ -221,11 +254,12 @@ update_by_key(DbvcDrive *drive, int count, Datum **keys, Datum *documents)
 	int n = dbvc_keyset_types(adopted, types);
 	uint64 updated = 0;
 	const char *sql =
-		psprintf("UPDATE %s AS b SET %s = %s WHERE %s", adopted->base_name,
-				 doc,
+		psprintf("UPDATE %s AS b SET %s = %s WHERE %s RETURNING b.%s",
+				 adopted->base_name, doc,
 				 documents ? psprintf("$%d", n + 1) : psprintf("b.%s", doc),
 				 dbvc_keyset_compare(adopted, "b", false,
-									 BTEqualStrategyNumber, 1));
+									 BTEqualStrategyNumber, 1),
+				 drive->batch.version_name);
 
 	types[n] = JSONBOID;
 	for (int i = 0; i < count; i++)
@@ -235,6 +269,7 @@ update_by_key(DbvcDrive *drive, int count, Datum **keys, Datum *documents)
 			values[n] = documents[i];
 		updated += dbvc_drive_query(drive, sql, n + (documents != NULL), types,
 									values, false);
+		check_versions(drive);
 	}
 	return updated;
 }
@@ -250,7 +285,10 @@ dbvc_drive_update(DbvcDrive *drive, int count, Datum **keys,
 	if (drive->batch.adopted->partitioned)
 		updated = update_by_key(drive, count, keys, documents);
 	else
+	{
 		updated = update_by_ctid(drive, count, tids, documents);
+		check_versions(drive);
+	}
 	if (updated != count)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),

@@ -182,7 +182,9 @@ put_results(ReturnSetInfo *result, const DbvcItemSave *saves, int count)
 	{
 		const DbvcItemSave *save = &saves[i];
 		bool failed = save->outcome == DBVC_ITEM_FAILED;
-		const char *id = failed ? save->given : save->id;
+		const char *id = !failed	   ? save->id
+						 : save->given ? save->given
+									   : save->own;
 		Datum values[6] = {Int32GetDatum(i + 1)};
 		bool nulls[6] = {false,		 save->type == NULL,
 						 id == NULL, false,

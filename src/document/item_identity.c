@@ -197,13 +197,21 @@ read_twin(DbvcTarget *target, DbvcItemSave *save)
 					CStringGetTextDatum(id_text(part, &save->value))};
 	DbvcValue value;
 	bool isnull;
+	uint64 rows = dbvc_target_run(target, DBVC_RUN_ITEM_TWIN, args, false);
+	uint64 first = 0;
 
-	if (dbvc_target_run(target, DBVC_RUN_ITEM_TWIN, args, false) == 0)
+	if (rows == 0)
 		return;
-	save->id = dbvc_row_text(0, 1);
+	/* few, if any: no index has them in order */
+	for (uint64 row = 1; row < rows; row++)
+	{
+		if (dbvc_row_int64(row, 3, 0) < dbvc_row_int64(first, 3, 0))
+			first = row;
+	}
+	save->id = dbvc_row_text(first, 1);
 	save->exists = true;
 	save->deleted = false;
-	value = dbvc_value_read(dbvc_row_datum(0, 2, &isnull));
+	value = dbvc_value_read(dbvc_row_datum(first, 2, &isnull));
 	save->same = dbvc_value_same(&value, &save->value);
 }
 

@@ -21,17 +21,19 @@
 #define PLUS "OPERATOR(pg_catalog.+)"
 /*
  * Both indexes of the items begin with key and type, in one order or the
- * other, and a planner that has no statistics yet finds them equal.  Compared
- * as a row, (type, item_id) is good for the primary key only.
+ * other, and a planner that has no statistics yet finds them equal: it might
+ * take the one that cannot tell items apart.  The comparison of (type, item_id)
+ * as a row says nothing new, but tips the balance: it is one more condition of
+ * the primary key, and one more filter behind the other index.
  */
 #define THIS_ITEM \
-	"{items key} AND ROW(type, item_id) OPERATOR(pg_catalog.>=) ROW({1}, " \
-	"{2}) " \
-	"AND ROW(type, item_id) OPERATOR(pg_catalog.<=) ROW({1}, {2})"
+	"{items key} AND type " EQ " {1} AND item_id " EQ " {2} " \
+	"AND ROW(type, item_id) OPERATOR(pg_catalog.>=) ROW({1}, {2})"
 #define GENERATED_ITEMS \
-	"{items key} AND ROW(type, item_id) OPERATOR(pg_catalog.>=) ROW({1}, " \
-	"'~') " \
-	"AND ROW(type, item_id) OPERATOR(pg_catalog.<) ROW({1}, '\x7f')"
+	"{items key} AND type " EQ " {1} " \
+	"AND item_id OPERATOR(pg_catalog.>=) '~' " \
+	"AND item_id OPERATOR(pg_catalog.<) '\x7f' " \
+	"AND ROW(type, item_id) OPERATOR(pg_catalog.>=) ROW({1}, '~')"
 #define WRITTEN "version = version " PLUS " 1, updated_at = pg_catalog.now()"
 
 /*
@@ -69,11 +71,10 @@ static const struct
 							{TEXTOID, TEXTOID}},
 	/* an element with this id of its own that has got a generated one */
 	[DBVC_RUN_ITEM_TWIN] =
-		{"SELECT item_id, data FROM {items} WHERE " GENERATED_ITEMS
+		{"SELECT item_id, data, ord FROM {items} WHERE " GENERATED_ITEMS
 		 " AND deleted_at IS NULL AND "
 		 "(data OPERATOR(pg_catalog.->) '" DBVC_PART_ID_KEY
-		 "')::pg_catalog.text " EQ " {2} "
-		 "ORDER BY ord, item_id LIMIT 1",
+		 "')::pg_catalog.text " EQ " {2}",
 		 {TEXTOID, TEXTOID}},
 	[DBVC_RUN_ITEM_LAST] = {"SELECT ord, item_id, deleted_at IS NULL "
 							"FROM {items} WHERE {items key} AND type " EQ

@@ -429,7 +429,8 @@ dbvc_items_save(DbvcTarget *target, DbvcItemSave *saves, int count, bool batch,
 	if (!read_version(target))
 		dbvc_target_missing(target);
 	/* of a whole document nothing is there yet */
-	writer.changes = target->version == 0;
+	for (int i = 0; target->version == 0 && i < count; i++)
+		writer.changes |= saves[i].outcome != DBVC_ITEM_FAILED;
 	writer.work = AllocSetContextCreate(CurrentMemoryContext, "dbvc item",
 										ALLOCSET_DEFAULT_SIZES);
 	writer.tails = palloc0(sizeof(Tail) * (target->adopted->parts->count + 1));

@@ -94,11 +94,35 @@ refuse_stale(const Write *write, const char *state)
 			 errhint("Read it again, and retry.")));
 }
 
+/*
+ * Documents that are released have version 0, whoever writes them: that tells
+ * nothing.
+ */
+DBVC_NORETURN static void
+refuse_releasing(const Write *write)
+{
+	const DbvcAdopted *adopted = write->target.adopted;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("etag 0 says nothing while %s is being released",
+					adopted->name),
+			 errdetail("Its documents have no versions any more."),
+			 errhint("Use SELECT ... FOR UPDATE, or wait for the end of "
+					 "dbvc.document_release().")));
+}
+
 static void
 check_etag(const Write *write, int64 version)
 {
-	if (!write->has_etag || write->etag == version)
+	if (!write->has_etag)
 		return;
+	if (write->etag == version)
+	{
+		if (version == 0 && write->target.adopted->releasing)
+			refuse_releasing(write);
+		return;
+	}
 	if (write->etag == NO_DOCUMENT)
 		refuse_stale(write,
 					 psprintf("exists, with version " INT64_FORMAT, version));
@@ -148,7 +172,11 @@ try_insert(Write *write, int attempt)
 	/* another constraint's, perhaps; then it will be there again */
 	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION ||
 		attempt == MAX_ATTEMPTS)
+	{
+		/* the face's hint is to call this function */
+		error->hint = NULL;
 		ReThrowError(error);
+	}
 	FreeErrorData(error);
 	return false;
 }

@@ -390,14 +390,18 @@ make_anew(Refresh *refresh)
 
 /* ------------------------------------------------------------- both ways */
 
-/* Who had made it knew what he did; it is told all the same. */
+/*
+ * What adopting would have refused.  Now it is there, and refreshing must not
+ * stand in its own way.
+ */
 static void
-tell_expressions(Refresh *refresh)
+tell_problems(Refresh *refresh)
 {
 	DbvcReshape found = {0};
 	ListCell *lc;
 
 	dbvc_expressions_check(&found, refresh->table);
+	dbvc_grants_check(&found, refresh->table);
 	foreach (lc, found.problems)
 		dbvc_reshape_warn(refresh->reshape, "%s",
 						  ((DbvcProblem *) lfirst(lc))->text);
@@ -451,7 +455,7 @@ list_steps(Refresh *refresh, const DbvcAdopted *adopted)
 	dbvc_grants_base(refresh->reshape, refresh->table);
 	dbvc_grants_tell_extra(refresh->reshape, refresh->table, refresh->face);
 	derive_items(refresh);
-	tell_expressions(refresh);
+	tell_problems(refresh);
 }
 
 static void

@@ -17,6 +17,7 @@
 
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "util/errors.h"
 #include "util/util.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -204,9 +205,11 @@ stop_for_errors(DbvcDrive *drive)
 	Datum *key = drive->first_failed;
 
 	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg(INT64_FORMAT " documents of %s cannot be joined",
-					drive->run.errors, drive->run.face),
+			(errcode(ERRCODE_DBVC_SET_ASIDE),
+			 errmsg_plural("%lld document of %s cannot be joined",
+						   "%lld documents of %s cannot be joined",
+						   drive->run.errors, (long long) drive->run.errors,
+						   drive->run.face),
 			 errdetail("The first of them is %s.",
 					   dbvc_adopted_key_text(
 						   dbvc_adopted_get(drive->run.base, false), key)),
@@ -275,9 +278,10 @@ tell(const DbvcDrive *drive)
 	if (drive->run.skipped == 0)
 		return;
 	ereport(WARNING,
-			(errmsg("%s is not released yet, " INT64_FORMAT
-					" documents are left",
-					drive->run.face, drive->run.skipped),
+			(errmsg("%s is not released yet", drive->run.face),
+			 errdetail_plural("%lld document is left.",
+							  "%lld documents are left.", drive->run.skipped,
+							  (long long) drive->run.skipped),
 			 errhint("CALL dbvc.document_release() again, or with cancel => "
 					 "true.")));
 }

@@ -143,6 +143,11 @@ extern void dbvc_script_error_end(DbvcScript *script);
 extern void dbvc_script_position(const DbvcScript *script, int offset,
 								 int *line, int *column);
 
+/* in adopted_hint.c */
+
+/* If the error is about the view in an adopted table's place: what to do. */
+extern void dbvc_hint_adopted(ErrorData *error);
+
 /* in execute.c */
 
 /* Called with the number of a statement that has just been executed. */

@@ -211,6 +211,7 @@ dbvc_run_execute(DbvcRun *run, int from, int to, bool whole,
 	AtEOXact_GUC(false, guc_level);
 	if (run->error == NULL)
 		return;
+	dbvc_hint_adopted(run->error);
 	if (run->script->current >= 0)
 		run->statements = run->script->current;
 	else

@@ -386,6 +386,7 @@ dbvc_step_in_worker(DbvcRun *run, int number, bool resumed, bool interrupted)
 			QueryCancelHoldoffCount = held + 1;
 		clean_up_indexes(run, number, was_there, before);
 		QueryCancelHoldoffCount = held;
+		dbvc_hint_adopted(run->error);
 		/* cleaning up went through the same script */
 		run->script->error_statement = at_error.error_statement;
 		run->script->error_line = at_error.error_line;

@@ -30,6 +30,7 @@
 #define ERRCODE_DBVC_HISTORY_DAMAGED	MAKE_SQLSTATE('V','C','0','1','6') /* a record does not match its own hash */
 #define ERRCODE_DBVC_INSTALL			MAKE_SQLSTATE('V','C','0','1','7') /* extension cannot be installed here */
 #define ERRCODE_DBVC_VERIFY_FAILED		MAKE_SQLSTATE('V','C','0','1','8') /* a verify script answered false */
+#define ERRCODE_DBVC_SET_ASIDE			MAKE_SQLSTATE('V','C','0','1','9') /* documents can be neither split nor joined: dbvc.document_error has them */
 /* clang-format on */
 
 #endif /* DBVC_ERRORS_H */
