@@ -96,7 +96,6 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 	Bitmapset *columns = bms_copy(face->changed);
 	Bitmapset *keys = NULL;
 	DbvcChange *change = NULL;
-	DbvcWriteMode before;
 	bool done = true;
 
 	if (write_document)
@@ -117,19 +116,25 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 		keys = bms_int_members(key_columns(adopted), face->changed);
 		columns = bms_del_members(columns, keys);
 	}
-	before = dbvc_write_begin(whole ? DBVC_WRITE_WHOLE : DBVC_WRITE_SPLIT);
+	dbvc_write_begin(adopted,
+					 whole			  ? DBVC_WRITE_WHOLE
+					 : write_document ? DBVC_WRITE_SPLIT
+									  : DBVC_WRITE_BUMP,
+					 true);
+	if (write_document && !whole)
+		dbvc_write_slim(document ? document->slim : NULL);
 	if (keys == NULL || write_document || !bms_is_empty(columns))
 	{
 		done = dbvc_base_update(adopted, columns, &face->row, face->key, last,
-								returning && keys == NULL);
+								returning && keys == NULL, false);
 		last = NULL;
 		if (done && change != NULL)
 			dbvc_change_write(stored, change, face->key);
 	}
 	if (done && keys != NULL)
 		done = dbvc_base_update(adopted, keys, &face->row, face->key, last,
-								returning);
-	dbvc_write_end(before);
+								returning, true);
+	dbvc_write_end();
 	face->stored_whole = whole;
 	return done;
 }

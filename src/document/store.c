@@ -293,7 +293,6 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 	DbvcBaseRow row = dbvc_base_row_make(dbvc_base_columns(adopted));
 	Bitmapset *columns = NULL;
 	Jsonb *data = NULL;
-	DbvcWriteMode before;
 	int64 written;
 
 	if (document != NULL)
@@ -309,9 +308,13 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 	}
 	else if (change->count == 0)
 		return 0;
-	before = dbvc_write_begin(adopted->releasing ? DBVC_WRITE_WHOLE
-												 : DBVC_WRITE_SPLIT);
-	if (!dbvc_base_update(adopted, columns, &row, stored->key, NULL, false))
+	dbvc_write_begin(adopted,
+					 adopted->releasing ? DBVC_WRITE_WHOLE : DBVC_WRITE_SPLIT,
+					 false);
+	if (!adopted->releasing)
+		dbvc_write_slim(data);
+	if (!dbvc_base_update(adopted, columns, &row, stored->key, NULL, false,
+						  false))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("document could not be written"),
@@ -321,6 +324,6 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 						   adopted->name),
 				 errhint("Look at the table's policies and triggers.")));
 	written = dbvc_change_write(stored, change, stored->key);
-	dbvc_write_end(before);
+	dbvc_write_end();
 	return written;
 }
