@@ -15,6 +15,8 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -393,6 +395,22 @@ dbvc_base_update(const DbvcAdopted *adopted, Bitmapset *columns,
 	if (rows > 0 && returning)
 		take_row(adopted, row);
 	return rows > 0;
+}
+
+Bitmapset *
+dbvc_base_raise(const DbvcAdopted *adopted, Bitmapset *columns,
+				DbvcBaseRow *row, int64 version)
+{
+	AttrNumber column = adopted->base_version;
+
+	if (pg_class_aclcheck(adopted->base, GetUserId(), ACL_UPDATE) !=
+			ACLCHECK_OK &&
+		pg_attribute_aclcheck(adopted->base, column, GetUserId(),
+							  ACL_UPDATE) != ACLCHECK_OK)
+		return columns;
+	row->values[column] = Int64GetDatum(version + 1);
+	row->nulls[column] = false;
+	return bms_add_member(columns, column);
 }
 
 bool

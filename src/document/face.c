@@ -303,10 +303,12 @@ face_delete(DbvcFace *face)
 	DbvcLast last;
 	DbvcCurrent *current;
 
-	if (dbvc_reader_last(adopted, GetActiveSnapshot(), face->key, &last) &&
-		delete_row(face, &last))
+	if (!dbvc_reader_last(adopted, GetActiveSnapshot(), face->key, &last))
+		current = dbvc_face_lock(face, NULL);
+	else if (delete_row(face, &last))
 		return true;
-	current = dbvc_face_lock(face);
+	else
+		current = dbvc_face_lock(face, &last);
 	if (current == NULL)
 		return false;
 	if (current->document)

@@ -191,6 +191,15 @@ extern bool dbvc_base_update(const DbvcAdopted *adopted, Bitmapset *columns,
 							 const DbvcLast *expect, bool returning,
 							 bool at_once);
 
+/*
+ * Add doc_version to the columns to set, one higher than this, if the caller
+ * may: the trigger on the base raises it anyway, but those of the user's that
+ * fire "when the row changes" run before.
+ */
+extern Bitmapset *dbvc_base_raise(const DbvcAdopted *adopted,
+								  Bitmapset *columns, DbvcBaseRow *row,
+								  int64 version);
+
 extern bool dbvc_base_delete(const DbvcAdopted *adopted, const Datum *key,
 							 const DbvcLast *expect);
 
