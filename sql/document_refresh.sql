@@ -25,7 +25,7 @@ COMMENT ON VIEW dreams IS 'dreams';
 GRANT SELECT ON dreams TO regress_dbvc_app;
 CREATE VIEW chain AS SELECT name FROM dreams;
 CREATE VIEW gone_plain AS SELECT id, gone FROM users;
-CREATE VIEW gone_whole WITH (security_invoker = true) AS SELECT * FROM users;
+CREATE VIEW gone_whole WITH (security_invoker = true) AS SELECT u.* FROM users u CROSS JOIN (SELECT 1) one;
 CREATE FUNCTION documents() RETURNS SETOF jsonb STABLE BEGIN ATOMIC SELECT data FROM users ORDER BY id; END;
 RESET ROLE;
 SELECT count(*) > 0 AS adopted FROM dbvc.document_adopt('users', '{"dreams": "dream"}');
@@ -35,7 +35,9 @@ SELECT * FROM dbvc.document_refresh('users');
 
 -- what ALTER TABLE cannot do while the view stands
 ALTER TABLE users_base DROP COLUMN gone;
+\set VERBOSITY terse
 ALTER TABLE users_base ALTER COLUMN name TYPE varchar(10);
+\set VERBOSITY default
 ALTER TABLE users ADD COLUMN x int;
 
 -- columns: new, renamed (two by turns), other defaults; and who may
@@ -94,8 +96,8 @@ SELECT step, action, CASE WHEN action !~ '^re-point' THEN statement END AS state
 SELECT attname, pg_get_expr(adbin, adrelid), col_description(attrelid, attnum) FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 	WHERE attrelid = 'users'::regclass AND attnum > 0 ORDER BY attnum;
 SELECT attname FROM pg_attribute WHERE attrelid = 'users_base'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum;
-SELECT pg_get_userbyid(relowner) AS owner, obj_description(oid, 'pg_class'), reloptions, relacl FROM pg_class WHERE oid = 'users'::regclass;
-SELECT 'dreams'::regclass::oid = dreams AS dreams, obj_description(dreams, 'pg_class'), reloptions, relacl FROM before JOIN pg_class ON oid = dreams;
+SELECT pg_get_userbyid(relowner) AS owner, obj_description(oid, 'pg_class'), reloptions, (SELECT string_agg(grantee::regrole || ' ' || privilege_type, ', ' ORDER BY grantee::regrole::text, privilege_type) FROM aclexplode(relacl) WHERE grantee <> relowner) AS grants FROM pg_class WHERE oid = 'users'::regclass;
+SELECT 'dreams'::regclass::oid = dreams AS dreams, obj_description(dreams, 'pg_class'), reloptions, has_table_privilege('regress_dbvc_app', dreams, 'SELECT') AS app FROM before JOIN pg_class ON oid = dreams;
 SELECT face FROM dbvc.document;
 INSERT INTO users (doc) VALUES ('{"dreams": [5]}') RETURNING *;
 SELECT * FROM dreams ORDER BY 1;
@@ -112,7 +114,7 @@ SELECT * FROM dbvc.document_refresh('users');
 RESET ROLE;
 SELECT * FROM dbvc.document_refresh('dreams');
 SELECT * FROM dbvc.document_refresh(NULL);
-SELECT event_type, dbvc.event_text(body, 'role') AS role, jsonb_array_length(dbvc.event_text(body, 'detail')::jsonb->'steps') AS steps FROM dbvc.change_event ORDER BY id;
+SELECT event_type, dbvc.event_text(body, 'role') = session_user AS session, jsonb_array_length(dbvc.event_text(body, 'detail')::jsonb->'steps') AS steps FROM dbvc.change_event ORDER BY id;
 
 -- the view may be renamed and moved
 ALTER VIEW users RENAME TO people;

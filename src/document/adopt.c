@@ -127,6 +127,9 @@ create_triggers(DbvcReshape *reshape, const DbvcTable *table)
 			  "CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s FOR EACH ROW "
 			  "EXECUTE FUNCTION dbvc.document_base_trigger()",
 			  DBVC_BASE_TRIGGER, table->base);
+	dbvc_step(reshape, "let it count what replication applies, too",
+			  "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table->base,
+			  DBVC_BASE_TRIGGER);
 	dbvc_step(reshape, "create trigger of the items table",
 			  "CREATE TRIGGER %s BEFORE INSERT OR UPDATE OR DELETE OR "
 			  "TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION "

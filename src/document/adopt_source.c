@@ -458,11 +458,35 @@ check_rules(DbvcReshape *reshape, const DbvcTable *table)
 					 ((char **) lfirst(lc))[0]);
 }
 
+/* What would fail in the middle otherwise. */
+static void
+check_rights(DbvcReshape *reshape, const DbvcTable *table)
+{
+	List *rows = dbvc_reshape_rows(
+		"SELECT 'CREATE on schema ' || pg_catalog.quote_ident(n.nspname) FROM "
+		"pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+		"c.relnamespace WHERE c.oid = $1 AND NOT "
+		"pg_catalog.has_schema_privilege(n.oid, 'CREATE') UNION ALL "
+		"SELECT 'EXECUTE on function ' || p.oid::pg_catalog.regprocedure FROM "
+		"pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = "
+		"p.pronamespace WHERE n.nspname = 'dbvc' AND p.proname IN "
+		"('document_read', 'document_face_trigger', 'document_base_trigger', "
+		"'document_items_trigger') AND NOT "
+		"pg_catalog.has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1",
+		table->oid, NULL, 0);
+	ListCell *lc;
+
+	foreach (lc, rows)
+		dbvc_problem(reshape, ERRCODE_INSUFFICIENT_PRIVILEGE,
+					 "whoever adopts it needs %s", ((char **) lfirst(lc))[0]);
+}
+
 void
 dbvc_table_check(DbvcReshape *reshape, DbvcTable *table,
 				 bool triggers_reviewed)
 {
 	check_kind(reshape, table);
+	check_rights(reshape, table);
 	check_document(reshape, table);
 	check_names(reshape, table);
 	check_rules(reshape, table);

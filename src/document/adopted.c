@@ -78,6 +78,12 @@ invalidate(Datum arg, Oid relation)
 }
 
 static void
+invalidate_all(Datum arg, int cache_id, uint32 hash)
+{
+	invalidate(arg, InvalidOid);
+}
+
+static void
 release(DbvcAdopted *adopted)
 {
 	dbvc_base_forget(adopted->runtime);
@@ -106,6 +112,8 @@ start_cache(void)
 	cache = hash_create("dbvc adopted tables", 32, &control,
 						HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	/* names of schemas stand in statements */
+	CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_all, (Datum) 0);
 	RegisterXactCallback(free_outdated, NULL);
 }
 

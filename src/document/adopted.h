@@ -21,6 +21,7 @@
 #include "document/document.h"
 
 #include "access/attnum.h"
+#include "executor/spi.h"
 #include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 #include "utils/array.h"
@@ -130,25 +131,45 @@ extern char *dbvc_adopted_base_where(const DbvcAdopted *adopted,
 extern char *dbvc_adopted_items_where(const DbvcAdopted *adopted,
 									  const char *alias, int first);
 
-/* ------------------------------------------------- permission to write */
+/* --------------------------------------------------------------- writing */
 
-/* in guard.c */
+/* in write.c */
 
 /*
  * The triggers on base and items let pass what dbvc writes and refuse, of what
  * others write, what would tear documents.  Every write of dbvc's to either
- * stands between these two; they nest, and an error undoes them.  version is
- * what the trigger on the base makes of doc_version.
+ * stands between begin and end; they nest, and an error undoes them.  The mode
+ * is what the trigger on the base makes of doc_version.
+ *
+ * AFTER triggers of what is written run at the end, when documents have their
+ * items; in_statement: at the end of the statement for whose trigger this is.
  */
 typedef enum DbvcWriteMode
 {
-	DBVC_WRITE_NONE,  /* not dbvc */
 	DBVC_WRITE_SPLIT, /* doc_version + 1, which is at least 1 */
 	DBVC_WRITE_WHOLE, /* doc_version 0: the document is whole, no items */
+	DBVC_WRITE_BUMP,  /* doc_version + 1, unless the document is whole, which
+					   * is not written itself */
 } DbvcWriteMode;
 
-extern DbvcWriteMode dbvc_write_begin(DbvcWriteMode mode);
-extern void dbvc_write_end(DbvcWriteMode before);
+extern void dbvc_write_begin(const DbvcAdopted *adopted, DbvcWriteMode mode,
+							 bool in_statement);
+extern void dbvc_write_end(void);
+
+/*
+ * Run a kept plan that writes this table; returns the number of rows.
+ * counted: it inserts or updates rows of the base.  at_once: its AFTER
+ * triggers, such as a foreign key's cascade, do not wait for the end.
+ *
+ * Errors: 40001 if by now the plan's text names another table; 55000 if the
+ * trigger on the base is disabled.
+ */
+extern uint64 dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls,
+							 Oid target, bool counted, bool at_once);
+
+/* The same for one that reads, with a snapshot or a new one (it may lock). */
+extern uint64 dbvc_read_run(SPIPlanPtr plan, Datum *values, Oid target,
+							Snapshot snapshot);
 
 /* ----------------------------------------------------------- documents */
 

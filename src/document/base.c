@@ -15,6 +15,8 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -70,7 +72,7 @@ dbvc_base_forget(DbvcRuntime *runtime)
 {
 	SPIPlanPtr items[] = {runtime->items_select, runtime->items_insert,
 						  runtime->items_update, runtime->items_delete,
-						  runtime->base_visible};
+						  runtime->items_forget, runtime->base_visible};
 
 	for (int i = 0; i < lengthof(items); i++)
 	{
@@ -291,7 +293,7 @@ get_plan(const DbvcAdopted *adopted, PlanKind kind, Bitmapset *columns,
 static uint64
 run_plan(const DbvcAdopted *adopted, PlanKind kind, Bitmapset *columns,
 		 const DbvcBaseRow *row, const Datum *key, const DbvcLast *expect,
-		 bool returning)
+		 bool returning, bool at_once)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr plan = get_plan(adopted, kind, columns, returning);
@@ -300,7 +302,7 @@ run_plan(const DbvcAdopted *adopted, PlanKind kind, Bitmapset *columns,
 	char *nulls = MemoryContextAlloc(context, room + 1);
 	int nargs = 0;
 	int column = -1;
-	int rc;
+	uint64 rows;
 
 	while ((column = bms_next_member(columns, column)) >= 0)
 	{
@@ -318,14 +320,17 @@ run_plan(const DbvcAdopted *adopted, PlanKind kind, Bitmapset *columns,
 		values[nargs++] = Int64GetDatum(expect->version);
 		values[nargs++] = TransactionIdGetDatum(expect->xmin);
 	}
-	rc = SPI_execute_plan(plan, values, nulls, false, 0);
-	if (rc < 0)
-		elog(ERROR, "could not write an adopted table: %s",
-			 SPI_result_code_string(rc));
+	if (kind == PLAN_LOCK)
+		rows = dbvc_read_run(plan, values, adopted->base, InvalidSnapshot);
+	else
+		rows =
+			dbvc_write_run(plan, values, nulls, adopted->base,
+						   kind != PLAN_DELETE && kind != PLAN_DELETE_EXPECTED,
+						   at_once);
 	MemoryContextSwitchTo(context);
 	pfree(values);
 	pfree(nulls);
-	return SPI_processed;
+	return rows;
 }
 
 /* The columns of the face, from the result into the row. */
@@ -370,8 +375,8 @@ bool
 dbvc_base_insert(const DbvcAdopted *adopted, Bitmapset *columns,
 				 DbvcBaseRow *row, bool returning)
 {
-	uint64 rows =
-		run_plan(adopted, PLAN_INSERT, columns, row, NULL, NULL, returning);
+	uint64 rows = run_plan(adopted, PLAN_INSERT, columns, row, NULL, NULL,
+						   returning, false);
 
 	if (rows > 0 && returning)
 		take_row(adopted, row);
@@ -381,15 +386,31 @@ dbvc_base_insert(const DbvcAdopted *adopted, Bitmapset *columns,
 bool
 dbvc_base_update(const DbvcAdopted *adopted, Bitmapset *columns,
 				 DbvcBaseRow *row, const Datum *key, const DbvcLast *expect,
-				 bool returning)
+				 bool returning, bool at_once)
 {
 	uint64 rows =
 		run_plan(adopted, expect ? PLAN_UPDATE_EXPECTED : PLAN_UPDATE, columns,
-				 row, key, expect, returning);
+				 row, key, expect, returning, at_once);
 
 	if (rows > 0 && returning)
 		take_row(adopted, row);
 	return rows > 0;
+}
+
+Bitmapset *
+dbvc_base_raise(const DbvcAdopted *adopted, Bitmapset *columns,
+				DbvcBaseRow *row, int64 version)
+{
+	AttrNumber column = adopted->base_version;
+
+	if (pg_class_aclcheck(adopted->base, GetUserId(), ACL_UPDATE) !=
+			ACLCHECK_OK &&
+		pg_attribute_aclcheck(adopted->base, column, GetUserId(),
+							  ACL_UPDATE) != ACLCHECK_OK)
+		return columns;
+	row->values[column] = Int64GetDatum(version + 1);
+	row->nulls[column] = false;
+	return bms_add_member(columns, column);
 }
 
 bool
@@ -397,7 +418,7 @@ dbvc_base_delete(const DbvcAdopted *adopted, const Datum *key,
 				 const DbvcLast *expect)
 {
 	return run_plan(adopted, expect ? PLAN_DELETE_EXPECTED : PLAN_DELETE, NULL,
-					NULL, key, expect, false) > 0;
+					NULL, key, expect, false, true) > 0;
 }
 
 bool
@@ -408,7 +429,7 @@ dbvc_base_lock(const DbvcAdopted *adopted, const Datum *key, DbvcBaseRow *row,
 	TupleDesc desc;
 	bool isnull;
 
-	if (run_plan(adopted, PLAN_LOCK, NULL, NULL, key, NULL, false) == 0)
+	if (run_plan(adopted, PLAN_LOCK, NULL, NULL, key, NULL, false, false) == 0)
 		return false;
 	take_row(adopted, row);
 	tuple = SPI_tuptable->vals[0];

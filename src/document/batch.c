@@ -131,7 +131,6 @@ insert_items(DbvcDrive *drive, const Split *split)
 void
 dbvc_backfill_range(DbvcDrive *drive, const DbvcRange *range)
 {
-	DbvcWriteMode before;
 	SPITupleTable *rows;
 	Split split;
 
@@ -139,13 +138,13 @@ dbvc_backfill_range(DbvcDrive *drive, const DbvcRange *range)
 	rows = SPI_tuptable;
 	make_room(&split, drive->batch.found);
 	split_rows(drive, &split);
-	before = dbvc_write_begin(DBVC_WRITE_SPLIT);
+	dbvc_write_begin(drive->batch.adopted, DBVC_WRITE_SPLIT, false);
 	dbvc_drive_update(drive, split.whole, split.whole_key, split.whole_tid,
 					  NULL);
 	dbvc_drive_update(drive, split.count, split.key, split.tid, split.slim);
 	if (split.count > 0)
 		insert_items(drive, &split);
-	dbvc_write_end(before);
+	dbvc_write_end();
 	SPI_freetuptable(rows);
 	drive->batch.done = split.count + split.whole;
 }

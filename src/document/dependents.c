@@ -154,16 +154,17 @@ rows_of(const Search *search, const char *sql)
 }
 
 /*
- * Must it be re-pointed?  Also when it takes a whole row, which the catalogs
- * do not note as a use of the column.
+ * Must it be re-pointed?  Also when it takes a whole row, of the table or of a
+ * join, which the catalogs do not note as a use of the column.
  */
 static bool
 must_follow(const Search *search, const char *sees, const char *tree,
 			const char *name)
 {
-	int uses = dbvc_expression_uses(tree, search->relation);
+	int uses = dbvc_expression_uses(tree, search->relation, search->document);
 
-	if (!dbvc_reshape_true(sees) && (uses & DBVC_USES_WHOLE_ROW) == 0)
+	if (!dbvc_reshape_true(sees) &&
+		(uses & (DBVC_USES_WHOLE_ROW | DBVC_USES_DOCUMENT)) == 0)
 		return false;
 	if (search->document != 0 && (uses & DBVC_USES_SYSTEM_COLUMN) != 0)
 		dbvc_problem(search->reshape, ERRCODE_FEATURE_NOT_SUPPORTED,

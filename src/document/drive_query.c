@@ -3,6 +3,7 @@
  *		The queries of a backfill or a release on the base.
  */
 #include "document/backfill.h"
+#include "document/runtime.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -71,7 +72,7 @@ dbvc_drive_query(DbvcDrive *drive, const char *sql, int nargs,
 	SPIPlanPtr plan = keep_plan(drive, sql, nargs, types);
 	MemoryContext old = CurrentMemoryContext;
 	int level = 0;
-	int rc;
+	int rc = 0;
 
 	if (by_index)
 	{
@@ -80,7 +81,11 @@ dbvc_drive_query(DbvcDrive *drive, const char *sql, int nargs,
 		set_off("enable_bitmapscan");
 		set_off("enable_sort");
 	}
-	rc = SPI_execute_plan(plan, values, NULL, false, 0);
+	if (dbvc_write_current() != NULL)
+		(void) dbvc_write_run(plan, values, NULL, drive->batch.adopted->base,
+							  true, false);
+	else
+		rc = SPI_execute_plan(plan, values, NULL, false, 0);
 	/* SPI leaves its own behind, which lives as long as the CALL */
 	MemoryContextSwitchTo(old);
 	if (by_index)

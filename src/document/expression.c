@@ -351,6 +351,8 @@ uses_walker(Node *node, Walk *walk)
 		{
 			if (number == InvalidAttrNumber)
 				walk->found |= DBVC_USES_WHOLE_ROW;
+			else if (number == walk->document)
+				walk->found |= DBVC_USES_DOCUMENT;
 			else if (number < 0)
 				walk->found |= DBVC_USES_SYSTEM_COLUMN;
 			return false;
@@ -361,9 +363,9 @@ uses_walker(Node *node, Walk *walk)
 }
 
 int
-dbvc_expression_uses(const char *tree, Oid relation)
+dbvc_expression_uses(const char *tree, Oid relation, AttrNumber document)
 {
-	Walk walk = {relation, InvalidAttrNumber, NULL, false, NIL, 0};
+	Walk walk = {relation, document, NULL, false, NIL, 0};
 
 	if (tree != NULL)
 		(void) uses_walker(stringToNode(tree), &walk);

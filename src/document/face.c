@@ -186,20 +186,6 @@ known_key(const DbvcFace *face, Datum *key)
 	return true;
 }
 
-/* The key of the row that has just been inserted. */
-static void
-row_key(const DbvcFace *face, Datum *key)
-{
-	if (!known_key(face, key))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("key of the new row of %s cannot be read",
-						face->adopted->name),
-				 errdetail("It was not given, but is a default of %s.",
-						   face->adopted->base_name),
-				 errhint("Grant SELECT on the table, or give a value.")));
-}
-
 static void
 insert_items(const DbvcAdopted *adopted, const DbvcDocument *document,
 			 const Datum *key)
@@ -261,7 +247,6 @@ face_insert(DbvcFace *face)
 	Jsonb *whole =
 		document ? DatumGetJsonbP(face->new.values[adopted->face_doc - 1])
 				 : NULL;
-	DbvcWriteMode before;
 
 	if (items != NULL)
 	{
@@ -274,21 +259,25 @@ face_insert(DbvcFace *face)
 	returning = (!complete || adopted->runtime->before_insert) &&
 				pg_class_aclcheck(adopted->base, GetUserId(), ACL_SELECT) ==
 					ACLCHECK_OK;
-	before = dbvc_write_begin(adopted->releasing ? DBVC_WRITE_WHOLE
-												 : DBVC_WRITE_SPLIT);
+	dbvc_write_begin(adopted,
+					 adopted->releasing ? DBVC_WRITE_WHOLE : DBVC_WRITE_SPLIT,
+					 true);
+	if (items != NULL)
+		dbvc_write_slim(items->slim);
 	if (!insert_row(face, columns, returning))
 	{
-		dbvc_write_end(before);
+		dbvc_write_end();
 		return NULL;
 	}
 	if (items != NULL)
 	{
+		/* a trigger of the user's may have made it another one */
 		Datum key[DBVC_KEY_MAX];
 
-		row_key(face, key);
+		memcpy(key, dbvc_write_current()->key, sizeof(key));
 		insert_items(adopted, items, key);
 	}
-	dbvc_write_end(before);
+	dbvc_write_end();
 	if (returning && adopted->runtime->before_insert)
 		whole = dbvc_face_whole(face, items);
 	return dbvc_face_result(face, whole);
@@ -297,23 +286,36 @@ face_insert(DbvcFace *face)
 /* --------------------------------------------------------------- delete */
 
 static bool
+delete_row(const DbvcFace *face, const DbvcLast *last)
+{
+	bool done;
+
+	dbvc_write_begin(face->adopted, DBVC_WRITE_BUMP, true);
+	done = dbvc_base_delete(face->adopted, face->key, last);
+	dbvc_write_end();
+	return done;
+}
+
+static bool
 face_delete(DbvcFace *face)
 {
 	const DbvcAdopted *adopted = face->adopted;
 	DbvcLast last;
 	DbvcCurrent *current;
 
-	if (dbvc_reader_last(adopted, GetActiveSnapshot(), face->key, &last) &&
-		dbvc_base_delete(adopted, face->key, &last))
+	if (!dbvc_reader_last(adopted, GetActiveSnapshot(), face->key, &last))
+		current = dbvc_face_lock(face, NULL);
+	else if (delete_row(face, &last))
 		return true;
-	current = dbvc_face_lock(face);
+	else
+		current = dbvc_face_lock(face, &last);
 	if (current == NULL)
 		return false;
 	if (current->document)
 		dbvc_face_conflict(face, "parts");
 	if (!bms_is_empty(current->columns))
 		dbvc_face_conflict(face, "columns");
-	return dbvc_base_delete(adopted, face->key, NULL);
+	return delete_row(face, NULL);
 }
 
 /* -------------------------------------------------------------- trigger */

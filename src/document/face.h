@@ -64,8 +64,11 @@ typedef struct DbvcCurrent
 	bool document;		/* others have changed it */
 } DbvcCurrent;
 
-/* NULL if it is gone, or was written by the statement itself already. */
-extern DbvcCurrent *dbvc_face_lock(DbvcFace *face);
+/*
+ * NULL if it is gone, was written by the statement itself already, or is the
+ * one that was tried (NULL: none was): a trigger of the user's has refused it.
+ */
+extern DbvcCurrent *dbvc_face_lock(DbvcFace *face, const DbvcLast *tried);
 /* Somebody else has changed what: 40001. */
 DBVC_NORETURN extern void dbvc_face_conflict(const DbvcFace *face,
 											 const char *what);

@@ -96,7 +96,6 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 	Bitmapset *columns = bms_copy(face->changed);
 	Bitmapset *keys = NULL;
 	DbvcChange *change = NULL;
-	DbvcWriteMode before;
 	bool done = true;
 
 	if (write_document)
@@ -112,24 +111,33 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 			!dbvc_jsonb_same(data, stored->document->slim))
 			columns = bms_add_member(columns, adopted->base_doc);
 	}
+	if (write_document)
+		columns = dbvc_base_raise(adopted, columns, &face->row,
+								  whole ? -1 : stored->version);
 	if (face->key_changed)
 	{
 		keys = bms_int_members(key_columns(adopted), face->changed);
 		columns = bms_del_members(columns, keys);
 	}
-	before = dbvc_write_begin(whole ? DBVC_WRITE_WHOLE : DBVC_WRITE_SPLIT);
+	dbvc_write_begin(adopted,
+					 whole			  ? DBVC_WRITE_WHOLE
+					 : write_document ? DBVC_WRITE_SPLIT
+									  : DBVC_WRITE_BUMP,
+					 true);
+	if (write_document && !whole)
+		dbvc_write_slim(document ? document->slim : NULL);
 	if (keys == NULL || write_document || !bms_is_empty(columns))
 	{
 		done = dbvc_base_update(adopted, columns, &face->row, face->key, last,
-								returning && keys == NULL);
+								returning && keys == NULL, false);
 		last = NULL;
 		if (done && change != NULL)
 			dbvc_change_write(stored, change, face->key);
 	}
 	if (done && keys != NULL)
 		done = dbvc_base_update(adopted, keys, &face->row, face->key, last,
-								returning);
-	dbvc_write_end(before);
+								returning, true);
+	dbvc_write_end();
 	face->stored_whole = whole;
 	return done;
 }
@@ -259,7 +267,7 @@ changed_since(const DbvcFace *face, const DbvcBaseRow *current)
 }
 
 DbvcCurrent *
-dbvc_face_lock(DbvcFace *face)
+dbvc_face_lock(DbvcFace *face, const DbvcLast *tried)
 {
 	const DbvcAdopted *adopted = face->adopted;
 	DbvcCurrent *current = palloc0(sizeof(DbvcCurrent));
@@ -267,6 +275,9 @@ dbvc_face_lock(DbvcFace *face)
 
 	current->row = dbvc_base_row_make(dbvc_base_columns(adopted));
 	if (!dbvc_base_lock(adopted, face->key, &current->row, &last))
+		return NULL;
+	if (tried != NULL && tried->version == last.version &&
+		tried->xmin == last.xmin)
 		return NULL;
 	current->stored = dbvc_stored_read(adopted, face->key, last.version,
 									   current->row.nulls[adopted->base_doc],
@@ -289,10 +300,10 @@ dbvc_face_lock(DbvcFace *face)
 
 /* Others have written since: what is changed here is made to what there is. */
 static HeapTuple
-update_as_locked(DbvcFace *face)
+update_as_locked(DbvcFace *face, const DbvcLast *tried)
 {
 	const DbvcAdopted *adopted = face->adopted;
-	DbvcCurrent *current = dbvc_face_lock(face);
+	DbvcCurrent *current = dbvc_face_lock(face, tried);
 	DbvcDocument *document;
 	int **match = NULL;
 	int column;
@@ -357,11 +368,9 @@ dbvc_face_update(DbvcFace *face, HeapTuple new)
 	/* nothing to do, and nothing that could go wrong */
 	if (!face->document_changed && bms_is_empty(face->changed))
 		return new;
-	if (dbvc_reader_last(face->adopted, GetActiveSnapshot(), face->key, &last))
-	{
-		result = update_as_read(face, &last, &done);
-		if (done)
-			return result;
-	}
-	return update_as_locked(face);
+	if (!dbvc_reader_last(face->adopted, GetActiveSnapshot(), face->key,
+						  &last))
+		return update_as_locked(face, NULL);
+	result = update_as_read(face, &last, &done);
+	return done ? result : update_as_locked(face, &last);
 }

@@ -53,6 +53,7 @@ typedef struct DbvcTarget
 	bool locked;		 /* its row has been updated by this call */
 	MemoryContext call;	 /* memory for what outlives SPI */
 	SPITupleTable *rows; /* of the last statement */
+	bool writing;		 /* between dbvc_write_begin() and its end */
 } DbvcTarget;
 
 /* in item_statement.c */

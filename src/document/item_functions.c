@@ -18,6 +18,15 @@ open_target(DbvcTarget *target, FunctionCallInfo fcinfo)
 	dbvc_argument_require(fcinfo, 1, "key");
 	dbvc_target_open(target, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1),
 					 RowExclusiveLock);
+	dbvc_write_begin(target->adopted, DBVC_WRITE_SPLIT, false);
+	target->writing = true;
+}
+
+static void
+close_target(void)
+{
+	dbvc_write_end();
+	SPI_finish();
 }
 
 PG_FUNCTION_INFO_V1(dbvc_item_save);
@@ -38,7 +47,7 @@ dbvc_item_save(PG_FUNCTION_ARGS)
 	dbvc_items_save(&target, &save, 1, false, false);
 	MemoryContextSwitchTo(target.call);
 	result = CStringGetTextDatum(save.id);
-	SPI_finish();
+	close_target();
 	return result;
 }
 
@@ -54,7 +63,7 @@ dbvc_item_delete(PG_FUNCTION_ARGS)
 	open_target(&target, fcinfo);
 	result = dbvc_target_delete(&target, text_to_cstring(PG_GETARG_TEXT_PP(2)),
 								text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	SPI_finish();
+	close_target();
 	PG_RETURN_BOOL(result);
 }
 
@@ -71,7 +80,7 @@ dbvc_item_restore(PG_FUNCTION_ARGS)
 	result =
 		dbvc_target_restore(&target, text_to_cstring(PG_GETARG_TEXT_PP(2)),
 							text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	SPI_finish();
+	close_target();
 	PG_RETURN_BOOL(result);
 }
 
@@ -241,6 +250,6 @@ dbvc_item_save_batch(PG_FUNCTION_ARGS)
 	dbvc_items_save(&target, saves, count, true, skip);
 	MemoryContextSwitchTo(target.call);
 	put_results(result, saves, count);
-	SPI_finish();
+	close_target();
 	return (Datum) 0;
 }

@@ -277,6 +277,19 @@ writes_rows(DbvcStatement statement)
 		   statement == DBVC_RUN_BASE_SET || statement >= DBVC_RUN_ITEM_ADD;
 }
 
+static void
+write_rows(const DbvcTarget *target, SPIPlanPtr plan, Datum *values, bool base)
+{
+	const DbvcAdopted *adopted = target->adopted;
+
+	if (!target->writing)
+		dbvc_write_begin(adopted, DBVC_WRITE_SPLIT, false);
+	(void) dbvc_write_run(plan, values, NULL,
+						  base ? adopted->base : adopted->items, base, false);
+	if (!target->writing)
+		dbvc_write_end();
+}
+
 uint64
 dbvc_target_run(DbvcTarget *target, DbvcStatement statement, const Datum *args,
 				bool read_only)
@@ -285,9 +298,7 @@ dbvc_target_run(DbvcTarget *target, DbvcStatement statement, const Datum *args,
 	SPIPlanPtr plan = plan_of(adopted, statement);
 	int nargs = count_args(statement);
 	Datum values[DBVC_KEY_MAX + MAX_ARGS];
-	DbvcWriteMode before = DBVC_WRITE_NONE;
 	bool writes = writes_rows(statement);
-	int rc;
 
 	memcpy(values, target->key, sizeof(Datum) * adopted->nkeys);
 	if (target->rows != NULL)
@@ -297,14 +308,16 @@ dbvc_target_run(DbvcTarget *target, DbvcStatement statement, const Datum *args,
 	}
 	if (nargs > 0)
 		memcpy(values + adopted->nkeys, args, sizeof(Datum) * nargs);
-	if (writes)
-		before = dbvc_write_begin(DBVC_WRITE_SPLIT);
-	rc = SPI_execute_plan(plan, values, NULL, read_only, 0);
-	if (writes)
-		dbvc_write_end(before);
-	if (rc < 0)
-		elog(ERROR, "could not run a statement of an adopted table: %s",
-			 SPI_result_code_string(rc));
+	if (!writes)
+	{
+		int rc = SPI_execute_plan(plan, values, NULL, read_only, 0);
+
+		if (rc < 0)
+			elog(ERROR, "could not run a statement of an adopted table: %s",
+				 SPI_result_code_string(rc));
+	}
+	else
+		write_rows(target, plan, values, statement < DBVC_RUN_ITEM_ADD);
 	target->rows = SPI_tuptable;
 	return SPI_processed;
 }
@@ -324,6 +337,7 @@ dbvc_target_open(DbvcTarget *target, Oid relation, ArrayType *key,
 	target->version = 0;
 	target->locked = false;
 	target->rows = NULL;
+	target->writing = false;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 }

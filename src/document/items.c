@@ -388,7 +388,7 @@ run_query(DbvcItemsWriter *writer, SPIPlanPtr plan, const Datum *key, int part,
 	Datum values[DBVC_KEY_MAX + 5];
 	char nulls[DBVC_KEY_MAX + 5];
 	int n = adopted->nkeys;
-	int rc;
+	uint64 rows;
 
 	memset(nulls, ' ', sizeof(nulls));
 	memcpy(values, key, sizeof(Datum) * n);
@@ -399,13 +399,11 @@ run_query(DbvcItemsWriter *writer, SPIPlanPtr plan, const Datum *key, int part,
 	values[n + 3] = JsonbPGetDatum(dbvc_value_jsonb(&item->value));
 	values[n + 4] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	nulls[n + 4] = deleted ? ' ' : 'n';
-	rc = SPI_execute_plan(plan, values, nulls, false, 0);
-	if (rc < 0)
-		elog(ERROR, "could not write items: %s", SPI_result_code_string(rc));
+	rows = dbvc_write_run(plan, values, nulls, adopted->items, false, false);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(writer->values);
 	/* row security hides it, or a trigger of the user's has skipped it */
-	if (SPI_processed != 1)
+	if (rows != 1)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -430,10 +428,8 @@ base_row_visible(const DbvcAdopted *adopted, Snapshot snapshot,
 							 adopted->base_name,
 							 dbvc_adopted_base_where(adopted, "b", 1)),
 					0);
-	(void) SPI_execute_snapshot(runtime->base_visible,
-								unconstify(Datum *, key), NULL, snapshot,
-								InvalidSnapshot, true, false, 1);
-	return SPI_processed > 0;
+	return dbvc_read_run(runtime->base_visible, unconstify(Datum *, key),
+						 adopted->base, snapshot) > 0;
 }
 
 void
@@ -447,7 +443,6 @@ dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 							adopted->items_version, adopted->items_deleted};
 	Datum values[MaxHeapAttributeNumber];
 	bool nulls[MaxHeapAttributeNumber];
-	int rc;
 
 	SPI_connect();
 	if (runtime->items_select == NULL)
@@ -458,10 +453,8 @@ dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 					 adopted->items_name,
 					 dbvc_adopted_items_where(adopted, "i", 1)),
 			0);
-	rc = SPI_execute_snapshot(runtime->items_select, unconstify(Datum *, key),
-							  NULL, snapshot, InvalidSnapshot, true, false, 0);
-	if (rc < 0)
-		elog(ERROR, "could not read items: %s", SPI_result_code_string(rc));
+	(void) dbvc_read_run(runtime->items_select, unconstify(Datum *, key),
+						 adopted->items, snapshot);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple tuple = SPI_tuptable->vals[i];
@@ -490,6 +483,28 @@ dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 			 errdetail("Row security of %s hides the document from \"%s\".",
 					   adopted->base_name,
 					   GetUserNameFromId(GetUserId(), false))));
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+}
+
+void
+dbvc_items_forget(const DbvcAdopted *adopted, const Datum *key)
+{
+	DbvcRuntime *runtime = adopted->runtime;
+	MemoryContext context = CurrentMemoryContext;
+
+	SPI_connect();
+	if (runtime->items_forget == NULL)
+		runtime->items_forget =
+			prepare(adopted,
+					psprintf("DELETE FROM %s AS i WHERE %s",
+							 adopted->items_name,
+							 dbvc_adopted_items_where(adopted, "i", 1)),
+					0);
+	dbvc_write_begin(adopted, DBVC_WRITE_WHOLE, false);
+	(void) dbvc_write_run(runtime->items_forget, unconstify(Datum *, key),
+						  NULL, adopted->items, false, false);
+	dbvc_write_end();
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 }

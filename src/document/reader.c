@@ -21,6 +21,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "executor/tuptable.h"
 #include "lib/ilist.h"
@@ -49,6 +50,7 @@ struct DbvcReader
 	MemoryContext context;
 	MemoryContextCallback callback;
 	ResourceOwner owner;
+	int level; /* of subtransactions, when it was made */
 	Snapshot snapshot;
 	Oid user;
 	bool spi; /* row security, or no plain table */
@@ -74,6 +76,8 @@ struct DbvcReader
 };
 
 static dlist_head readers = DLIST_STATIC_INIT(readers);
+/* Closing one releases an owner, which calls close_all(). */
+static bool closing = false;
 
 /*
  * A buffer that no reader has.  To ask the system for one in each query costs
@@ -99,10 +103,12 @@ reader_close(DbvcReader *reader)
 	reader->snapshot = NULL;
 	reader->noted = false;
 	reader->adopted = NULL;
+	closing = true;
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
 	ResourceOwnerDelete(owner);
+	closing = false;
 }
 
 /* Give the buffer back: nobody looks at what was read any more. */
@@ -132,20 +138,24 @@ reader_free(void *arg)
 }
 
 /*
- * The end of a transaction, or the failure of a part of it.  What belongs to
- * an outer part is closed with it: it opens again.
+ * The end of a transaction, or the failure of a part of it and of what was
+ * opened there.
  */
 static void
 close_all(ResourceReleasePhase phase, bool commit, bool top, void *arg)
 {
-	static bool closing = false;
+	int level = GetCurrentTransactionNestLevel();
+	dlist_mutable_iter iter;
 
 	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS || closing || (commit && !top))
 		return;
-	closing = true;
-	while (!dlist_is_empty(&readers))
-		reader_close(dlist_head_element(DbvcReader, node, &readers));
-	closing = false;
+	dlist_foreach_modify (iter, &readers)
+	{
+		DbvcReader *reader = dlist_container(DbvcReader, node, iter.cur);
+
+		if (top || reader->level >= level)
+			reader_close(reader);
+	}
 }
 
 DbvcReader *
@@ -184,6 +194,7 @@ dbvc_reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
 	reader->credit = CREDIT;
 	reader->adopted = adopted;
 	reader->user = GetUserId();
+	reader->level = GetCurrentTransactionNestLevel();
 	reader->owner = ResourceOwnerCreate(NULL, "dbvc reader");
 	dlist_push_head(&readers, &reader->node);
 	reader->snapshot = RegisterSnapshotOnOwner(snapshot, reader->owner);

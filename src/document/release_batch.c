@@ -154,7 +154,6 @@ join_rows(DbvcDrive *drive, SPITupleTable *rows, Joined *joined)
 void
 dbvc_release_range(DbvcDrive *drive, const DbvcRange *range)
 {
-	DbvcWriteMode before;
 	SPITupleTable *rows;
 	Joined joined;
 
@@ -163,14 +162,14 @@ dbvc_release_range(DbvcDrive *drive, const DbvcRange *range)
 	make_room(&joined, drive->batch.found);
 	/* the items as they are now that the rows are locked */
 	PushActiveSnapshot(GetLatestSnapshot());
-	before = dbvc_write_begin(DBVC_WRITE_WHOLE);
+	dbvc_write_begin(drive->batch.adopted, DBVC_WRITE_WHOLE, false);
 	join_rows(drive, rows, &joined);
 	PopActiveSnapshot();
 	dbvc_drive_update(drive, joined.plain, joined.plain_key, joined.plain_tid,
 					  NULL);
 	dbvc_drive_update(drive, joined.count, joined.key, joined.tid,
 					  joined.whole);
-	dbvc_write_end(before);
+	dbvc_write_end();
 	SPI_freetuptable(rows);
 	drive->batch.done = joined.count + joined.plain;
 }

@@ -133,7 +133,7 @@ dbvc_reshape_refuse(const DbvcReshape *reshape, const char *what)
 	}
 	ereport(ERROR, (errcode(first->sqlstate), errmsg("%s", what),
 					errdetail_internal("%s", all.data),
-					errhint("Nothing has been changed. docs/adopt.md says of "
+					errhint("docs/adopt.md says of "
 							"each what can be done.")));
 }
 

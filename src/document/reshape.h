@@ -252,7 +252,9 @@ extern bool dbvc_expression_holds(const char *tree, Oid relation,
 #define DBVC_USES_WHOLE_ROW 1
 #define DBVC_USES_SYSTEM_COLUMN 2
 #define DBVC_USES_SAMPLE 4
-extern int dbvc_expression_uses(const char *tree, Oid relation);
+#define DBVC_USES_DOCUMENT 8 /* also by way of a whole row of a join */
+extern int dbvc_expression_uses(const char *tree, Oid relation,
+								AttrNumber document);
 
 /* in release_swap.c */
 

@@ -36,9 +36,34 @@ typedef struct DbvcRuntime
 	SPIPlanPtr items_insert;
 	SPIPlanPtr items_update;
 	SPIPlanPtr items_delete;
+	SPIPlanPtr items_forget;
 	SPIPlanPtr base_visible;
 	struct DbvcItemPlans *item_plans; /* item_statement.c */
 } DbvcRuntime;
+
+/* --------------------------------------------------------------- write.c */
+
+/* What is being written. */
+typedef struct DbvcWriting
+{
+	const DbvcAdopted *adopted;
+	DbvcWriteMode mode;
+	int level;		   /* of subtransactions at its beginning */
+	int trigger_depth; /* of triggers */
+	bool in_statement;
+	Jsonb *slim; /* the document as it is to be stored; NULL: unknown */
+	MemoryContext context;
+	uint64 fired; /* rows of the last statement that the trigger has seen */
+	Datum key[DBVC_KEY_MAX]; /* of the last of them that was inserted */
+} DbvcWriting;
+
+/* Say what the one document to be written will look like in the base. */
+extern void dbvc_write_slim(Jsonb *slim);
+/* NULL: nothing is being written. */
+extern DbvcWriting *dbvc_write_current(void);
+/* For a trigger: the write whose statement has fired it, on one of these
+ * tables, and not something inside that statement; or NULL. */
+extern DbvcWriting *dbvc_write_of(Oid base, Oid items);
 
 /* -------------------------------------------------------------- reader.c */
 
@@ -158,12 +183,22 @@ extern bool dbvc_base_insert(const DbvcAdopted *adopted, Bitmapset *columns,
 
 /*
  * Set these columns in the row with this key; none: only the version is
- * raised.  expect: only if it is the row of this version and xmin.  Returns
- * whether there was such a row.
+ * raised.  expect: only if it is the row of this version and xmin.  at_once:
+ * its AFTER triggers do not wait.  Returns whether there was such a row.
  */
 extern bool dbvc_base_update(const DbvcAdopted *adopted, Bitmapset *columns,
 							 DbvcBaseRow *row, const Datum *key,
-							 const DbvcLast *expect, bool returning);
+							 const DbvcLast *expect, bool returning,
+							 bool at_once);
+
+/*
+ * Add doc_version to the columns to set, one higher than this, if the caller
+ * may: the trigger on the base raises it anyway, but those of the user's that
+ * fire "when the row changes" run before.
+ */
+extern Bitmapset *dbvc_base_raise(const DbvcAdopted *adopted,
+								  Bitmapset *columns, DbvcBaseRow *row,
+								  int64 version);
 
 extern bool dbvc_base_delete(const DbvcAdopted *adopted, const Datum *key,
 							 const DbvcLast *expect);
@@ -196,6 +231,9 @@ extern void dbvc_items_delete(DbvcItemsWriter *writer, const Datum *key,
 							  int part, const DbvcItem *item,
 							  DbvcItemRow *row);
 extern int64 dbvc_items_close(DbvcItemsWriter *writer);
+
+/* Delete all items of a document that is whole now. */
+extern void dbvc_items_forget(const DbvcAdopted *adopted, const Datum *key);
 
 /* --------------------------------------------------------------- store.c */
 

@@ -237,7 +237,7 @@ write_item(DbvcItemsWriter *writer, const DbvcStored *stored, const Datum *key,
 	switch (write->action)
 	{
 		case DBVC_ITEM_DELETE:
-			if (stored->adopted->soft_delete && !stored->adopted->releasing)
+			if (stored->adopted->soft_delete)
 				dbvc_items_update(writer, key, part, &write->after, row, true);
 			else
 				dbvc_items_delete(writer, key, part, &write->after, row);
@@ -263,6 +263,13 @@ dbvc_change_write(const DbvcStored *stored, const DbvcChange *change,
 {
 	DbvcItemsWriter *writer;
 
+	/* with the softly deleted ones, which a whole document cannot have */
+	if (stored->adopted->releasing)
+	{
+		if (stored->version > 0)
+			dbvc_items_forget(stored->adopted, key);
+		return change->count;
+	}
 	if (change->count == 0)
 		return 0;
 	writer = dbvc_items_open(stored->adopted);
@@ -293,7 +300,6 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 	DbvcBaseRow row = dbvc_base_row_make(dbvc_base_columns(adopted));
 	Bitmapset *columns = NULL;
 	Jsonb *data = NULL;
-	DbvcWriteMode before;
 	int64 written;
 
 	if (document != NULL)
@@ -309,9 +315,15 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 	}
 	else if (change->count == 0)
 		return 0;
-	before = dbvc_write_begin(adopted->releasing ? DBVC_WRITE_WHOLE
-												 : DBVC_WRITE_SPLIT);
-	if (!dbvc_base_update(adopted, columns, &row, stored->key, NULL, false))
+	columns = dbvc_base_raise(adopted, columns, &row,
+							  adopted->releasing ? -1 : stored->version);
+	dbvc_write_begin(adopted,
+					 adopted->releasing ? DBVC_WRITE_WHOLE : DBVC_WRITE_SPLIT,
+					 false);
+	if (!adopted->releasing)
+		dbvc_write_slim(data);
+	if (!dbvc_base_update(adopted, columns, &row, stored->key, NULL, false,
+						  false))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("document could not be written"),
@@ -321,6 +333,6 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 						   adopted->name),
 				 errhint("Look at the table's policies and triggers.")));
 	written = dbvc_change_write(stored, change, stored->key);
-	dbvc_write_end(before);
+	dbvc_write_end();
 	return written;
 }

@@ -164,4 +164,13 @@ typedef bool DbvcUpdateIndexes;
 	pg_class_ownercheck((relation), (role))
 #endif
 
+/* A scan of a table takes flags from 19 on. */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_table_beginscan(relation, snapshot) \
+	table_beginscan((relation), (snapshot), 0, NULL, 0)
+#else
+#define dbvc_table_beginscan(relation, snapshot) \
+	table_beginscan((relation), (snapshot), 0, NULL)
+#endif
+
 #endif /* DBVC_COMPAT_H */

@@ -104,7 +104,7 @@ foreach my $isolation ('READ COMMITTED', 'REPEATABLE READ')
 
 # ---- while the rest is converted, and while the table is given back ----
 
-foreach my $call (q{CALL dbvc.document_backfill('u', batch => 10, pause => 20)}, q{CALL dbvc.document_release('u', batch => 10)})
+foreach my $call (q{CALL dbvc.document_backfill('u', batch => 10, pause => 20)}, q{CALL dbvc.document_release('u', batch => 10, lock_wait => 10000)})
 {
 	my $name = $call =~ /backfill/ ? 'backfill' : 'release';
 
