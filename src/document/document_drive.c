@@ -356,6 +356,16 @@ adapt_limit(DbvcDrive *drive, bool fine)
 	drive->limit = Min(Max(limit, 1), drive->options.batch);
 }
 
+/* How far it is, committed with what was done. */
+static void
+record_step(DbvcDrive *drive)
+{
+	MemoryContextSwitchTo(drive->work_context);
+	dbvc_document_run_step(&drive->run);
+	dbvc_drive_commit(drive, true);
+	MemoryContextSwitchTo(drive->context);
+}
+
 static void
 work_on_batch(DbvcDrive *drive, const DbvcRange *range)
 {
@@ -366,8 +376,7 @@ work_on_batch(DbvcDrive *drive, const DbvcRange *range)
 	try_range(drive, range, true);
 	MemoryContextSwitchTo(drive->context);
 	adapt_limit(drive, errors == drive->run.errors);
-	dbvc_document_run_step(&drive->run);
-	dbvc_drive_commit(drive, true);
+	record_step(drive);
 }
 
 /* ------------------------------------------------------------ between them */
@@ -532,8 +541,7 @@ work_on_each(DbvcDrive *drive)
 		AtEOXact_GUC(false, level);
 		drive->waited +=
 			TimestampDifferenceMilliseconds(began, GetCurrentTimestamp());
-		dbvc_document_run_step(&drive->run);
-		dbvc_drive_commit(drive, true);
+		record_step(drive);
 	}
 }
 

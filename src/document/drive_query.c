@@ -32,7 +32,7 @@ free_plan(void *arg)
 static SPIPlanPtr
 keep_plan(DbvcDrive *drive, const char *sql, int nargs, const Oid *types)
 {
-	MemoryContext old;
+	MemoryContext old = CurrentMemoryContext;
 	KeptPlan *kept;
 	ListCell *lc;
 
@@ -42,7 +42,7 @@ keep_plan(DbvcDrive *drive, const char *sql, int nargs, const Oid *types)
 		if (strcmp(kept->sql, sql) == 0)
 			return kept->plan;
 	}
-	old = MemoryContextSwitchTo(drive->context);
+	MemoryContextSwitchTo(drive->context);
 	kept = palloc0(sizeof(KeptPlan));
 	kept->sql = pstrdup(sql);
 	kept->plan = SPI_prepare(sql, nargs, (Oid *) types);
@@ -52,6 +52,7 @@ keep_plan(DbvcDrive *drive, const char *sql, int nargs, const Oid *types)
 	kept->callback.func = free_plan;
 	kept->callback.arg = kept->plan;
 	MemoryContextRegisterResetCallback(drive->context, &kept->callback);
+	MemoryContextSwitchTo(drive->context);
 	drive->plans = lappend(drive->plans, kept);
 	MemoryContextSwitchTo(old);
 	return kept->plan;
@@ -69,6 +70,7 @@ dbvc_drive_query(DbvcDrive *drive, const char *sql, int nargs,
 				 const Oid *types, Datum *values, bool by_index)
 {
 	SPIPlanPtr plan = keep_plan(drive, sql, nargs, types);
+	MemoryContext old = CurrentMemoryContext;
 	int level = 0;
 	int rc = 0;
 
@@ -84,6 +86,8 @@ dbvc_drive_query(DbvcDrive *drive, const char *sql, int nargs,
 							  true, false);
 	else
 		rc = SPI_execute_plan(plan, values, NULL, false, 0);
+	/* SPI leaves its own behind, which lives as long as the CALL */
+	MemoryContextSwitchTo(old);
 	if (by_index)
 		AtEOXact_GUC(false, level);
 	if (rc < 0)

@@ -181,12 +181,25 @@ try_insert(Write *write, int attempt)
 	return false;
 }
 
+/* Has the document these bytes?  Then ids that it may give do not matter. */
+static bool
+is_same(const DbvcStored *stored, Jsonb *whole)
+{
+	return stored->version > 0 && !stored->isnull &&
+		   dbvc_jsonb_same(dbvc_doc_combine(stored->adopted->parts,
+											stored->document),
+						   whole);
+}
+
 static void
 write_whole(const Write *write, DbvcStored *stored, Jsonb *whole)
 {
 	const DbvcAdopted *adopted = write->target.adopted;
-	DbvcDocument *document = dbvc_doc_split(adopted->parts, whole);
+	DbvcDocument *document;
 
+	if (is_same(stored, whole))
+		return;
+	document = dbvc_doc_split(adopted->parts, whole);
 	if (!adopted->releasing)
 		dbvc_document_examine(adopted, stored->key, whole, document);
 	dbvc_stored_write(stored, document, NULL);
