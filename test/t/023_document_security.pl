@@ -107,7 +107,19 @@ foreach my $name (sort keys %who)
 	# A can do with its own
 	($said, @results) = attempt_as($node, {%opt}, 'regress_dbvc_a', "SELECT count(*) FROM dbvc.item_get('$name', '{1}')", "SELECT dbvc.item_delete('$name', '{1}', 'dream', 'd1')");
 	is("@results", '(5) (t)', "$name: the same on a document of A's works");
-	$node->safe_psql('postgres', 'REVOKE USAGE ON SCHEMA dbvc FROM regress_dbvc_a; REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA dbvc FROM regress_dbvc_a');
+	# the background: A converts and checks what it sees
+	$node->safe_psql('postgres', 'GRANT SELECT ON dbvc.document, dbvc.document_status TO regress_dbvc_a');
+	my $call = sub { return run_sql($node, { keep_going => 1 }, ($before ? $before : ()), 'SET ROLE regress_dbvc_a', @_) };
+	my $job = $call->("CALL dbvc.document_backfill('$name')", "SELECT source, documents, converted, percent FROM dbvc.document_status WHERE source = '$name'::regclass",
+		"SELECT 'wrong', \"check\" FROM dbvc.document_check('$name') WHERE NOT ok", "SELECT documents FROM dbvc.document_count('$name')");
+	is($job->{out}, "1|0|0\n$name|2|2|100.0\nwrong|rows are visible\n2\n", "$name: a backfill by A converts what is A's; a check says that it does not see all") or diag($job->{err});
+	split_is($node, $name, 3, 1, '... only that');
+	like($call->("CALL dbvc.document_release('$name')")->{err}, qr/ERROR:  42501/, "$name: A may not release it");
+	like($call->("SELECT dbvc.document_refresh('$name')")->{err}, qr/ERROR:  42501/, '... nor refresh it');
+	like($call->("UPDATE dbvc.document SET state = 'releasing'")->{err}, qr/ERROR:  42501/, '... nor say so');
+	is(of_b($name), $stored, "$name: nothing of B's is changed");
+	twins_equal($node, $name, "$name: converted");
+	$node->safe_psql('postgres', 'REVOKE USAGE ON SCHEMA dbvc FROM regress_dbvc_a; REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA dbvc FROM regress_dbvc_a; REVOKE SELECT ON ALL TABLES IN SCHEMA dbvc FROM regress_dbvc_a');
 
 	# COPY
 	foreach my $row ("2\tregress_dbvc_a\tx\t{\"dreamBook\": [1]}", "6\tregress_dbvc_b\tx\t{\"dreamBook\": [1]}")
