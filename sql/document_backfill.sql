@@ -146,12 +146,9 @@ SELECT count(*) FROM dbvc.document_error;
 
 -- without the trigger on the base nothing is written at all
 INSERT INTO users_base (id, data) VALUES (299, '{"dreamBook": [1, 2]}');
-SET session_replication_role = replica;
-CALL dbvc.document_backfill('users');
-RESET session_replication_role;
 ALTER TABLE users_base DISABLE TRIGGER zzz_dbvc_document;
 CALL dbvc.document_backfill('users');
-ALTER TABLE users_base ENABLE TRIGGER zzz_dbvc_document;
+ALTER TABLE users_base ENABLE ALWAYS TRIGGER zzz_dbvc_document;
 -- nor if another one undoes what it does
 CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.doc_version = 0; RETURN NEW; END$$;
 CREATE TRIGGER zzzz BEFORE UPDATE ON users_base FOR EACH ROW EXECUTE FUNCTION undo();
@@ -165,13 +162,13 @@ DELETE FROM users WHERE id = 299;
 -- Release refuses by name what would not come back, before anything changes
 ALTER TABLE users_base DISABLE TRIGGER zzz_dbvc_document;
 UPDATE users_base SET data = '{"elsewhere": 1}' WHERE id = 5;
-ALTER TABLE users_base ENABLE TRIGGER zzz_dbvc_document;
+ALTER TABLE users_base ENABLE ALWAYS TRIGGER zzz_dbvc_document;
 SELECT * FROM dbvc.document_check('users') WHERE NOT ok;
 CALL dbvc.document_release('users');
 SELECT state FROM dbvc.document;
 ALTER TABLE users_base DISABLE TRIGGER zzz_dbvc_document;
 UPDATE users_base SET data = '{"dreamBook": []}' WHERE id = 5;
-ALTER TABLE users_base ENABLE TRIGGER zzz_dbvc_document;
+ALTER TABLE users_base ENABLE ALWAYS TRIGGER zzz_dbvc_document;
 ALTER TABLE users_items DISABLE TRIGGER ALL;
 INSERT INTO users_items (id, type, item_id, ord, data) VALUES (4, 'wish', 'x', 1, '{}'), (1234, 'dream', 'x', 1, '{}');
 INSERT INTO users_items (id, type, item_id, ord, data) SELECT 3, 'dream', 'd99', max(ord), '{"id": "d99"}' FROM users_items WHERE id = 3;
@@ -200,7 +197,7 @@ SELECT count(*) FROM dbvc.document_check('users') WHERE NOT ok;
 SELECT state FROM dbvc.document;
 ALTER TABLE users_base DISABLE TRIGGER zzz_dbvc_document;
 CALL dbvc.document_release('users', discard_deleted => true);
-ALTER TABLE users_base ENABLE TRIGGER zzz_dbvc_document;
+ALTER TABLE users_base ENABLE ALWAYS TRIGGER zzz_dbvc_document;
 CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
 	IF NEW.id IN (20, 21) THEN RAISE 'it stays as it is'; END IF;
 	RETURN NEW;

@@ -26,7 +26,8 @@ CREATE TABLE document_run (
 COMMENT ON TABLE document_run IS
 'backfills and releases of adopted tables; its row is brought up to date with each batch';
 CREATE INDEX document_run_base_idx ON document_run (base, id);
-SELECT pg_catalog.pg_extension_config_dump('document_run', '');
+-- a table that is gone has no name that a restore could find
+SELECT pg_catalog.pg_extension_config_dump('document_run', 'WHERE base IN (SELECT oid FROM pg_catalog.pg_class)');
 SELECT pg_catalog.pg_extension_config_dump('document_run_id_seq', '');
 
 CREATE TABLE document_error (
@@ -41,7 +42,7 @@ CREATE TABLE document_error (
 );
 COMMENT ON TABLE document_error IS
 'documents that a backfill or a release has set aside, and why; such a row is as it was';
-SELECT pg_catalog.pg_extension_config_dump('document_error', '');
+SELECT pg_catalog.pg_extension_config_dump('document_error', 'WHERE base IN (SELECT oid FROM pg_catalog.pg_class)');
 
 CREATE PROCEDURE document_backfill(source regclass, batch integer DEFAULT NULL, max_seconds integer DEFAULT NULL,
 	pause integer DEFAULT NULL, lock_wait integer DEFAULT NULL, max_errors integer DEFAULT NULL,

@@ -166,6 +166,9 @@ dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls, Oid target,
 	int rc;
 
 	current->fired = 0;
+	/* what waits beyond a subtransaction that fails is not taken back */
+	if (current->level != GetCurrentTransactionNestLevel())
+		at_once = true;
 	/* the last argument but one: whether AFTER triggers run at its end */
 	rc = SPI_execute_snapshot(plan, values, nulls, InvalidSnapshot,
 							  InvalidSnapshot, false, at_once, 0);
