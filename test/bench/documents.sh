@@ -80,21 +80,24 @@ collect_documents() { # collect_documents [median|mean]
   [ "${1:-median}" = median ] || figure='avg(%s)'
   # shellcheck disable=SC2059 # a format of ours
   in_documents -At -F $'\t' -c "SELECT what, variant, round, $(printf "$figure" ms) FROM bench.measured GROUP BY 1, 2, 3" \
+    -c "SELECT 'cpu ' || what, variant, round, avg(cpu) FROM bench.measured WHERE cpu > 0 GROUP BY 1, 2, 3" \
     -c "SELECT 'wal ' || what, variant, round, $(printf "$figure" wal) FROM bench.measured GROUP BY 1, 2, 3" \
     -c 'TRUNCATE bench.measured' >>"$lib_work/measured"
 }
 
-# documents_table CASE TITLE PER BASE VARIANT...: times are divided by PER
+# documents_table CASE TITLE PER BASE VARIANT...: times are divided by PER. Of statements that take long also what the
+# processor did, which other programs disturb less.
 documents_table() {
   local what=$1 title=$2 per=$3 base=$4 variant unit='ms'
   shift 4
   [ "$per" = 1 ] || unit='us/doc'
-  printf '\n%s\n  %-14s %10s %10s %13s  %-16s %12s\n' "$title" '' "$unit" best "time / $base" 'in the rounds' 'WAL, KiB/doc'
+  printf '\n%s\n  %-14s %10s %10s %13s  %-16s %12s %12s\n' "$title" '' "$unit" best "time / $base" 'in the rounds' 'WAL, KiB/doc' "cpu / $base"
   for variant; do
-    printf '  %-14s %10s %10s %13s  %-16s %12s\n' "${variant/#adopted/dbvc}" "$(figure "$what" "$variant" median "$([ "$per" = 1 ] && echo 1 || echo 1000)" "$per")" \
+    printf '  %-14s %10s %10s %13s  %-16s %12s %12s\n' "${variant/#adopted/dbvc}" "$(figure "$what" "$variant" median "$([ "$per" = 1 ] && echo 1 || echo 1000)" "$per")" \
       "$(figure "$what" "$variant" best "$([ "$per" = 1 ] && echo 1 || echo 1000)" "$per")" "$(ratio "$what" "$variant" "$base")" \
       "$(ratios "$what" "$variant" "$base" | sed -n '1h; $ { x; G; s/\n/ to /; p; }')" \
-      "$(case $what in read*) ;; *) figure "wal $what" "$variant" median 1 $((1024 * per)) ;; esac)"
+      "$(case $what in read*) ;; *) figure "wal $what" "$variant" median 1 $((1024 * per)) ;; esac)" \
+      "$(ratio "cpu $what" "$variant" "$base")"
   done
 }
 
@@ -284,6 +287,58 @@ case_documents_empty() {
       "$(ratio 'first small' "$variant 0" "$variant ${others#* }")"
   done
   goal 'first 1000 into an empty table: dbvc / its steady state' "$(ratio 'first small' 'adopted 0' "adopted ${others#* }")" 1.2
+}
+
+# ---- memory ----
+
+# peak_mb STATEMENT: most private memory, in MB, that the backend of a new session has while it runs it. Not VmHWM: that
+# counts the shared buffers that the backend has looked at.
+peak_mb() {
+  local pid psql kb most=0 file=$lib_work/run/backend
+  rm -f "$file"
+  { printf '\\o %s\nSELECT pg_backend_pid();\n\\o /dev/null\n' "$file"
+    printf 'SET synchronous_commit = off;\nSELECT pg_sleep(0.3);\n%s;\n' "$1"; } | in_documents -At -f - >"$lib_work/err.log" 2>&1 &
+  psql=$!
+  while kill -0 "$psql" 2>/dev/null; do
+    pid=${pid:-$(cat "$file" 2>/dev/null || true)}
+    kb=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/${pid:-none}/status" 2>/dev/null || true)
+    [ "${kb:-0}" -le "$most" ] || most=$kb
+    sleep 0.02
+  done
+  wait "$psql" || { cat "$lib_work/err.log"; lib_die "failed: $1"; } >&2
+  awk -v kb="$most" 'BEGIN { printf "%.1f\n", kb / 1024 }'
+}
+
+# Of dbvc, beside the same statement on whole documents: what it may have more is one document and its buffer
+case_documents_memory() {
+  local many=${DBVC_BENCH_MANY:-1000000} what buffer whole split size
+  local -a names=(first read changed many)
+  local -A title=([first]='INSERT of one of 100 MB' [read]='it is read' [changed]='one item of it changed'
+    [many]="INSERT of $many documents in one statement")
+  local -A sql=([first]='INSERT INTO %s.users SELECT 9000000, whole FROM bench.huge'
+    [read]='SELECT pg_column_size(data || jsonb_build_object()) FROM %s.users WHERE id = 9000000'
+    [changed]="UPDATE %s.users SET data = (SELECT changed FROM bench.huge) WHERE id = 9000000"
+    [many]="INSERT INTO %s.users SELECT 20000000 + i, jsonb_build_object('name', i, 'dreamBook', jsonb_build_array(jsonb_build_object('id', 'a' || i, 'title', 'a title')))
+      FROM generate_series(1, $many) i")
+  make_documents
+  [ ${#adopted[@]} -gt 0 ] || { leave_out documents-memory 'nothing is adopted'; return; }
+  reset_documents "$others" pglz adopted
+  in_documents -c 'CREATE TABLE bench.huge (whole jsonb, changed jsonb)' \
+    -c 'ALTER TABLE bench.huge ALTER whole SET STORAGE EXTERNAL, ALTER changed SET STORAGE EXTERNAL' \
+    -c "INSERT INTO bench.huge SELECT (SELECT slim FROM bench.small WHERE n = 1) || jsonb_build_object('dreamBook', jsonb_agg(i.data || jsonb_build_object('id', i.n || i.item_id || k)))
+      FROM bench.large_item i, generate_series(1, 12) k" \
+    -c "UPDATE bench.huge SET changed = jsonb_set(whole, '{dreamBook,500,title}', '\"it has been changed\"')" -c CHECKPOINT
+  size=$(in_documents -Atc 'SELECT round(pg_column_size(whole) / 1048576.0, 1) FROM bench.huge')
+  buffer=$(in_documents -Atc "SELECT dbvc.version()" -Atc "SELECT coalesce(round(pg_size_bytes(current_setting('dbvc.document_buffer', true)) / 1048576.0, 1), 0)" | tail -n 1)
+  printf '\nprivate memory of the backend at its peak, MB; the document has %s MB, dbvc.document_buffer is %s MB\n' "$size" "$buffer"
+  printf '  %-42s %12s %12s %12s\n' '' 'whole, pglz' dbvc more
+  for what in "${names[@]}"; do
+    # shellcheck disable=SC2059 # formats of ours
+    whole=$(peak_mb "$(printf "${sql[$what]}" pglz)") split=$(peak_mb "$(printf "${sql[$what]}" adopted)")
+    printf '  %-42s %12s %12s %12s\n' "${title[$what]}" "$whole" "$split" "$(awk -v a="$split" -v b="$whole" 'BEGIN { printf "%.1f", a - b }')"
+    goal "memory, ${title[$what]}: dbvc less whole, MB" "$(awk -v a="$split" -v b="$whole" 'BEGIN { printf "%.1f", a - b }')" \
+      "$(awk -v what="$what" -v s="$size" -v b="$buffer" 'BEGIN { printf "%.0f", (what == "many" ? 0 : s) + b }')"
+  done
 }
 
 # ---- all of it ----

@@ -246,7 +246,11 @@ BEGIN
   END CASE;
 END $$;
 
-CREATE TABLE bench.measured (what text, variant text, round int, n int, ms float8, wal bigint);
+CREATE TABLE bench.measured (what text, variant text, round int, n int, ms float8, wal bigint, cpu float8);
+
+-- Milliseconds of processor that this backend has used, to 4 ms; NULL where the system does not say
+CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql VOLATILE AS $$
+  SELECT split_part(pg_read_file('/proc/self/schedstat', 0, 100, true), ' ', 1)::float8 / 1000000 $$;
 
 -- bench.prepare(WHAT, SIZE, VARIANTS) makes bench.run(FIRST, DOCUMENTS, BLOCK, ROUND): the variants take turns, BLOCK documents
 -- each, a transaction for each statement. Statements are written out, so that they are prepared as a driver's are. Timed
@@ -257,7 +261,7 @@ BEGIN
     CREATE OR REPLACE PROCEDURE bench.run(first bigint, documents int, block int, round int) LANGUAGE plpgsql AS $$
     DECLARE
       v_id bigint; v_n int; v_done bigint; which int; at timestamptz; lsn pg_lsn; last int;
-      ms float8[]; wal bigint[]; whose int[]; ns int[];
+      ms float8[]; wal bigint[]; whose int[]; ns int[]; cpu float8[]; used float8;
     BEGIN
       FOR b IN 0 .. (documents - 1) / block LOOP
         last := least((b + 1) * block, documents);
@@ -265,20 +269,20 @@ BEGIN
           which := 1 + (turn + b + round) %% %1$s;
           FOR n IN b * block + 1 .. last LOOP
             v_id := first + n; v_n := n;
-            lsn := pg_current_wal_insert_lsn(); at := clock_timestamp();
+            used := %5$s; lsn := pg_current_wal_insert_lsn(); at := clock_timestamp();
             CASE which %2$s END CASE;
             COMMIT;
             ms := ms || (extract(epoch FROM clock_timestamp() - at) * 1000)::float8;
             wal := wal || (pg_current_wal_insert_lsn() - lsn)::bigint;
-            whose := whose || which; ns := ns || n;
+            whose := whose || which; ns := ns || n; cpu := cpu || (%5$s - used);
           END LOOP;
         END LOOP;
       END LOOP;
-      INSERT INTO bench.measured SELECT %3$L, (%4$L::text[])[u.w], round, u.n, u.ms, u.wal FROM unnest(whose, ns, ms, wal) u (w, n, ms, wal);
+      INSERT INTO bench.measured SELECT %3$L, (%4$L::text[])[u.w], round, u.n, u.ms, u.wal, u.cpu FROM unnest(whose, ns, ms, wal, cpu) u (w, n, ms, wal, cpu);
     END $$ $sql$,
     cardinality(variants),
     (SELECT string_agg(format('WHEN %s THEN %s', o, bench.statement(what, v, size)), E'\n') FROM unnest(variants) WITH ORDINALITY u (v, o)),
-    what || ' ' || size, variants);
+    what || ' ' || size, variants, CASE WHEN what IN ('insert', 'copy', 'backfill', 'read all') THEN 'bench.cpu()' ELSE 'NULL::float8' END);
 END $outer$;
 
 -- ---- checks ----
