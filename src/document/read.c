@@ -87,6 +87,45 @@ snapshot_for(TransactionId xmin)
 	return GetLatestSnapshot();
 }
 
+/* Whose document it is that cannot be put together. */
+typedef struct Reading
+{
+	const DbvcAdopted *adopted;
+	const Datum *key;
+} Reading;
+
+static void
+tell_document(void *arg)
+{
+	const Reading *reading = arg;
+
+	errcontext("document %s of %s",
+			   dbvc_adopted_key_text(reading->adopted, reading->key),
+			   reading->adopted->name);
+}
+
+static Jsonb *
+combine(const DbvcAdopted *adopted, const Datum *key, Jsonb *slim,
+		const DbvcRows *rows, MemoryContext result)
+{
+	Reading reading = {adopted, key};
+	ErrorContextCallback callback;
+	MemoryContext old;
+	DbvcDocument *document;
+	Jsonb *whole;
+
+	callback.previous = error_context_stack;
+	callback.callback = tell_document;
+	callback.arg = &reading;
+	error_context_stack = &callback;
+	document = dbvc_rows_document(adopted, slim, rows, false, NULL);
+	old = MemoryContextSwitchTo(result);
+	whole = dbvc_doc_combine(adopted->parts, document);
+	MemoryContextSwitchTo(old);
+	error_context_stack = callback.previous;
+	return whole;
+}
+
 PG_FUNCTION_INFO_V1(dbvc_document_read);
 Datum
 dbvc_document_read(PG_FUNCTION_ARGS)
@@ -131,13 +170,8 @@ dbvc_document_read(PG_FUNCTION_ARGS)
 	MemoryContextReset(site->work);
 	old = MemoryContextSwitchTo(site->work);
 	slim = DatumGetJsonbP(PG_GETARG_DATUM(1));
-	{
-		DbvcDocument *document =
-			dbvc_rows_document(adopted, slim, rows, false, NULL);
-
-		MemoryContextSwitchTo(old);
-		whole = dbvc_doc_combine(adopted->parts, document);
-	}
+	whole = combine(adopted, key, slim, rows, old);
+	MemoryContextSwitchTo(old);
 	/* it may be the slim one, which is about to be freed */
 	if (whole == slim)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
