@@ -166,6 +166,7 @@ insert_columns(DbvcFace *face, bool *complete)
 			face->row.values[column] =
 				integer_datum(adopted, column, next_identity(adopted, column));
 			face->row.nulls[column] = false;
+			face->identity = true;
 		}
 		columns = bms_add_member(columns, column);
 	}
@@ -236,7 +237,7 @@ insert_row(DbvcFace *face, Bitmapset *columns, bool returning)
 }
 
 static HeapTuple
-face_insert(DbvcFace *face)
+face_insert(DbvcFace *face, HeapTuple row)
 {
 	const DbvcAdopted *adopted = face->adopted;
 	bool complete;
@@ -280,6 +281,9 @@ face_insert(DbvcFace *face)
 	dbvc_write_end();
 	if (returning && adopted->runtime->before_insert)
 		whole = dbvc_face_whole(face, items);
+	/* nothing that the statement does not know */
+	if (!returning && !face->identity)
+		return row;
 	return dbvc_face_result(face, whole);
 }
 
@@ -364,7 +368,7 @@ dbvc_document_face_trigger(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(context);
 	prepare_face(&face, trigger);
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		result = face_insert(&face);
+		result = face_insert(&face, trigger->tg_trigtuple);
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		result = dbvc_face_update(&face, trigger->tg_newtuple);
 	else

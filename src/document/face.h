@@ -28,6 +28,7 @@ typedef struct DbvcFace
 	Bitmapset *changed;		 /* columns of the base, without the document's */
 	bool key_changed;
 	bool document_changed;
+	bool identity;	   /* a value was taken for an identity column */
 	bool stored_whole; /* the base has the whole document now */
 } DbvcFace;
 

@@ -172,7 +172,7 @@ examine_new(const DbvcFace *face, const DbvcDocument *document)
 
 /* The usual case: nobody has written since the statement began. */
 static HeapTuple
-update_as_read(DbvcFace *face, const DbvcLast *last, bool *done)
+update_as_read(DbvcFace *face, HeapTuple row, const DbvcLast *last, bool *done)
 {
 	const DbvcAdopted *adopted = face->adopted;
 	DbvcDocument *old = NULL;
@@ -193,7 +193,13 @@ update_as_read(DbvcFace *face, const DbvcLast *last, bool *done)
 	if (last->version == 0)
 		stored->document = old;
 	*done = write_row(face, stored, new, face->document_changed, NULL, last);
-	return *done ? update_result(face, new, new_document(face)) : NULL;
+	if (!*done)
+		return NULL;
+	/* nothing that the statement does not know */
+	if (!adopted->runtime->before_update &&
+		bms_is_empty(adopted->runtime->generated))
+		return row;
+	return update_result(face, new, new_document(face));
 }
 
 void
@@ -374,6 +380,6 @@ dbvc_face_update(DbvcFace *face, HeapTuple new)
 	if (!dbvc_reader_last(face->adopted, GetActiveSnapshot(), face->key,
 						  &last))
 		return update_as_locked(face, NULL);
-	result = update_as_read(face, &last, &done);
+	result = update_as_read(face, new, &last, &done);
 	return done ? result : update_as_locked(face, &last);
 }

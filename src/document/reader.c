@@ -38,8 +38,6 @@
 
 #include "util/errors.h"
 
-/* A buffer larger than this is not kept for the next document. */
-#define KEEP_BUFFER (1024 * 1024)
 /* Misses that are forgiven before a reader stops to guess at the next key. */
 #define CREDIT 4
 
@@ -68,6 +66,8 @@ struct DbvcReader
 	Datum previous; /* first column of the key that was read last */
 	bool has_previous;
 
+	ItemPointerData *tids;
+	int tids_room;
 	DbvcRows rows;
 	bool noted;
 	Datum key[DBVC_KEY_MAX];
@@ -78,13 +78,6 @@ struct DbvcReader
 static dlist_head readers = DLIST_STATIC_INIT(readers);
 /* Closing one releases an owner, which calls close_all(). */
 static bool closing = false;
-
-/*
- * A buffer that no reader has.  To ask the system for one in each query costs
- * a fourth of reading a document of 100 kB.
- */
-static char *spare;
-static Size spare_size;
 
 /* ------------------------------------------------------ opening, closing */
 
@@ -110,30 +103,11 @@ reader_close(DbvcReader *reader)
 	closing = false;
 }
 
-/* Give the buffer back: nobody looks at what was read any more. */
-static void
-drop_rows(DbvcReader *reader)
-{
-	DbvcRows *rows = &reader->rows;
-
-	if (rows->buffer != NULL)
-	{
-		if (spare == NULL && rows->size <= KEEP_BUFFER)
-		{
-			spare = rows->buffer;
-			spare_size = rows->size;
-		}
-		else
-			pfree(rows->buffer);
-	}
-	memset(rows, 0, sizeof(DbvcRows));
-}
-
 static void
 reader_free(void *arg)
 {
 	reader_close(arg);
-	drop_rows(arg);
+	dbvc_rows_drop(&((DbvcReader *) arg)->rows);
 }
 
 /*
@@ -186,7 +160,7 @@ dbvc_reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
 			   reader->snapshot == snapshot && reader->user == GetUserId()))
 		return;
 	reader_close(reader);
-	drop_rows(reader);
+	dbvc_rows_drop(&reader->rows);
 	MemoryContextReset(reader->context);
 	memset(reader->key, 0, sizeof(reader->key));
 	reader->has_previous = false;
@@ -194,6 +168,8 @@ dbvc_reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
 	reader->adopted = adopted;
 	reader->user = GetUserId();
 	reader->spi = false;
+	reader->tids = NULL;
+	reader->tids_room = 0;
 	reader->level = GetCurrentTransactionNestLevel();
 	reader->owner = ResourceOwnerCreate(NULL, "dbvc reader");
 	dlist_push_head(&readers, &reader->node);
@@ -249,144 +225,6 @@ open_scan(DbvcReader *reader)
 										reader->snapshot, adopted->nkeys);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
-}
-
-/* ------------------------------------------------------------- the rows */
-
-static char *
-rows_room(DbvcRows *rows, Size len)
-{
-	char *at;
-
-	if (rows->used + len > rows->size)
-	{
-		Size size = Max(rows->size * 2, rows->used + len + 8192);
-
-		rows->buffer = rows->buffer == NULL
-						   ? MemoryContextAllocHuge(TopMemoryContext, size)
-						   : repalloc_huge(rows->buffer, size);
-		rows->size = size;
-	}
-	at = rows->buffer + rows->used;
-	rows->used += MAXALIGN(len);
-	return at;
-}
-
-/* Until all are there, a row has offsets in place of pointers. */
-static void
-rows_add(DbvcRows *rows, DbvcRow *row, Datum id, Datum data, bool with_data)
-{
-	struct varlena *text = PG_DETOAST_DATUM_PACKED(id);
-	struct varlena *value = (struct varlena *) DatumGetPointer(data);
-	char *at;
-
-	if (rows->count == rows->room)
-	{
-		rows->room = Max(64, rows->room * 2);
-		rows->row =
-			rows->row == NULL
-				? palloc(sizeof(DbvcRow) * rows->room)
-				: repalloc_huge(rows->row, sizeof(DbvcRow) * rows->room);
-	}
-	row->item.id_len = VARSIZE_ANY_EXHDR(text);
-	at = rows_room(rows, row->item.id_len);
-	memcpy(at, VARDATA_ANY(text), row->item.id_len);
-	row->item.id = (char *) (at - rows->buffer);
-	row->item.value.data = NULL;
-	if (with_data)
-	{
-		struct varlena *plain = value;
-
-		if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value))
-			plain = detoast_attr(value);
-		at = rows_room(rows, VARSIZE_ANY(plain));
-		memcpy(at, plain, VARSIZE_ANY(plain));
-		row->item.value.data = (char *) (at - rows->buffer) + 1;
-		if (plain != value)
-			pfree(plain);
-	}
-	rows->row[rows->count++] = *row;
-}
-
-static int
-compare_rows(const void *a, const void *b)
-{
-	const DbvcRow *left = a;
-	const DbvcRow *right = b;
-	int order;
-
-	if (left->part != right->part)
-		return left->part < right->part ? -1 : 1;
-	if (left->item.ord != right->item.ord)
-		return left->item.ord < right->item.ord ? -1 : 1;
-	order = memcmp(left->item.id, right->item.id,
-				   Min(left->item.id_len, right->item.id_len));
-	return order != 0 ? order : left->item.id_len - right->item.id_len;
-}
-
-/* Offsets become pointers, and the order of reading that of the ranks. */
-static void
-rows_finish(DbvcRows *rows)
-{
-	bool ordered = true;
-
-	for (int i = 0; i < rows->count; i++)
-	{
-		DbvcItem *item = &rows->row[i].item;
-
-		item->id = rows->buffer + (Size) item->id;
-		if (item->value.data != NULL)
-			item->value = dbvc_value_read(
-				PointerGetDatum(rows->buffer + ((Size) item->value.data - 1)));
-		if (ordered && i > 0 &&
-			compare_rows(&rows->row[i - 1], &rows->row[i]) > 0)
-			ordered = false;
-	}
-	if (!ordered)
-		qsort(rows->row, rows->count, sizeof(DbvcRow), compare_rows);
-}
-
-static void
-unknown_type(const DbvcAdopted *adopted, const char *type, int len)
-{
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("items of type \"%.*s\" belong to no part of %s",
-						   len, type, adopted->name),
-					errdetail("Table %s has such items.", adopted->items_name),
-					errhint("See dbvc.document_check().")));
-}
-
-static int
-part_of(const DbvcAdopted *adopted, Datum type, int guess)
-{
-	struct varlena *text = PG_DETOAST_DATUM_PACKED(type);
-	const char *name = VARDATA_ANY(text);
-	int len = VARSIZE_ANY_EXHDR(text);
-	const DbvcParts *parts = adopted->parts;
-
-	if (guess < parts->count && strlen(parts->part[guess].type) == len &&
-		memcmp(parts->part[guess].type, name, len) == 0)
-		return guess;
-	guess = dbvc_parts_find(parts, name, len);
-	if (guess < 0)
-		unknown_type(adopted, name, len);
-	return guess;
-}
-
-void
-dbvc_rows_add(DbvcRows *rows, const DbvcAdopted *adopted, const Datum *values,
-			  const bool *nulls, ItemPointer tid, bool with_deleted)
-{
-	DbvcRow row;
-
-	row.part = part_of(adopted, values[adopted->items_type - 1],
-					   rows->count > 0 ? rows->row[rows->count - 1].part : 0);
-	row.deleted = !nulls[adopted->items_deleted - 1];
-	row.version = DatumGetInt64(values[adopted->items_version - 1]);
-	row.tid = *tid;
-	row.item.ord = DatumGetInt64(values[adopted->items_ord - 1]);
-	rows_add(rows, &row, values[adopted->items_id - 1],
-			 values[adopted->items_data - 1], !row.deleted || with_deleted);
 }
 
 /* ----------------------------------------------------------- the scan */
@@ -446,6 +284,83 @@ stands_at(DbvcReader *reader, Datum key, bool *none)
 }
 
 static void
+take_row(DbvcReader *reader, bool with_deleted)
+{
+	TupleTableSlot *slot = reader->slot;
+
+	slot_getallattrs(slot);
+	dbvc_rows_add(&reader->rows, reader->adopted, slot->tts_values,
+				  slot->tts_isnull, &slot->tts_tid, with_deleted);
+}
+
+/* The rows from where the scan stands, up to the first of another document. */
+static void
+scan_onward(DbvcReader *reader, Datum key, bool with_deleted)
+{
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!reader->waiting &&
+			!index_getnext_slot(reader->scan, ForwardScanDirection,
+								reader->slot))
+			break;
+		reader->waiting = row_compare(reader, key) != 0;
+		if (reader->waiting)
+			return;
+		take_row(reader, with_deleted);
+	}
+	reader->onward = false;
+}
+
+static int
+compare_tids(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
+/*
+ * The rows of one document, from its entries.  Those come in the order of the
+ * items' ids; the rows are fetched in the order in which they lie, so that a
+ * page is looked up once, not once for each of its rows.
+ */
+static void
+scan_one(DbvcReader *reader, bool with_deleted)
+{
+	IndexScanDesc scan = reader->scan;
+	ItemPointerData *tids = reader->tids;
+	ItemPointer tid;
+	int count = 0;
+
+	while ((tid = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (count == reader->tids_room)
+		{
+			reader->tids_room = Max(64, reader->tids_room * 2);
+			tids = reader->tids =
+				tids == NULL
+					? palloc(sizeof(ItemPointerData) * reader->tids_room)
+					: repalloc_huge(tids, sizeof(ItemPointerData) *
+											  reader->tids_room);
+		}
+		tids[count++] = *tid;
+	}
+	if (count > 1)
+		qsort(tids, count, sizeof(ItemPointerData), compare_tids);
+	for (int i = 0; i < count; i++)
+	{
+		bool again = false;
+		bool dead = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (table_index_fetch_tuple(scan->xs_heapfetch, &tids[i],
+									reader->snapshot, reader->slot, &again,
+									&dead))
+			take_row(reader, with_deleted);
+	}
+}
+
+static void
 scan_rows(DbvcReader *reader, const Datum *key, bool with_deleted)
 {
 	bool single = reader->adopted->nkeys == 1;
@@ -454,36 +369,20 @@ scan_rows(DbvcReader *reader, const Datum *key, bool with_deleted)
 	if (single && stands_at(reader, key[0], &none))
 	{
 		reader->credit = CREDIT;
-		if (none)
-			return;
+		if (!none)
+			scan_onward(reader, key[0], with_deleted);
+	}
+	else if (single && reader->has_previous && reader->credit > 0)
+	{
+		reader->credit--;
+		start_at(reader, key, true);
+		scan_onward(reader, key[0], with_deleted);
 	}
 	else
 	{
-		bool guess = single && reader->has_previous && reader->credit > 0;
-
-		if (guess)
-			reader->credit--;
-		start_at(reader, key, guess);
+		start_at(reader, key, false);
+		scan_one(reader, with_deleted);
 	}
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!reader->waiting &&
-			!index_getnext_slot(reader->scan, ForwardScanDirection,
-								reader->slot))
-			break;
-		/* the first row of another document waits in the slot */
-		reader->waiting = reader->onward;
-		if (reader->onward && row_compare(reader, key[0]) != 0)
-			return;
-		reader->waiting = false;
-		slot_getallattrs(reader->slot);
-		dbvc_rows_add(&reader->rows, reader->adopted, reader->slot->tts_values,
-					  reader->slot->tts_isnull, &reader->slot->tts_tid,
-					  with_deleted);
-	}
-	/* at the end of the index, or of the document's rows */
-	reader->onward = false;
 }
 
 static void
@@ -510,21 +409,8 @@ dbvc_reader_read(DbvcReader *reader, const DbvcAdopted *adopted,
 	if (reader->scan == NULL && !reader->spi)
 		open_scan(reader);
 	reader->noted = false;
-	rows->count = 0;
-	rows->used = 0;
 	old = MemoryContextSwitchTo(reader->context);
-	if (rows->size > KEEP_BUFFER)
-	{
-		pfree(rows->buffer);
-		rows->buffer = NULL;
-		rows->size = 0;
-	}
-	if (rows->buffer == NULL && spare != NULL)
-	{
-		rows->buffer = spare;
-		rows->size = spare_size;
-		spare = NULL;
-	}
+	dbvc_rows_start(rows);
 	if (reader->spi)
 		dbvc_items_select(adopted, reader->snapshot, key, with_deleted, rows);
 	else
@@ -536,7 +422,7 @@ dbvc_reader_read(DbvcReader *reader, const DbvcAdopted *adopted,
 		CurrentResourceOwner = owner;
 		keep_previous(reader, key[0]);
 	}
-	rows_finish(rows);
+	dbvc_rows_finish(rows);
 	MemoryContextSwitchTo(old);
 	return rows;
 }

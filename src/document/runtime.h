@@ -121,7 +121,15 @@ extern const DbvcRows *dbvc_reader_read(DbvcReader *reader,
 extern void dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 							  const Datum *key, bool with_deleted,
 							  DbvcRows *rows);
-/* Add a row read otherwise; offsets in place of pointers until all are there. */
+/* in rows.c */
+
+/* Begin with none. */
+extern void dbvc_rows_start(DbvcRows *rows);
+/* Give the buffer back: nobody looks at what was read any more. */
+extern void dbvc_rows_drop(DbvcRows *rows);
+/* All are there: offsets become pointers, and the order that of the ranks. */
+extern void dbvc_rows_finish(DbvcRows *rows);
+/* Add a row; offsets in place of pointers until all are there. */
 extern void dbvc_rows_add(DbvcRows *rows, const DbvcAdopted *adopted,
 						  const Datum *values, const bool *nulls,
 						  ItemPointer tid, bool with_deleted);

@@ -13,46 +13,6 @@
 
 /* -------------------------------------------------------------- reading */
 
-DbvcDocument *
-dbvc_rows_document(const DbvcAdopted *adopted, Jsonb *slim,
-				   const DbvcRows *rows, bool deleted,
-				   DbvcItemRow ***item_rows)
-{
-	const DbvcParts *parts = adopted->parts;
-	DbvcDocument *document = dbvc_doc_make(parts, slim);
-	int end;
-
-	if (item_rows != NULL)
-		*item_rows = palloc0(sizeof(DbvcItemRow *) * (parts->count + 1));
-	for (int start = 0; start < rows->count; start = end)
-	{
-		int part = rows->row[start].part;
-		DbvcItems *items = &document->items[part];
-		DbvcItemRow *places = NULL;
-
-		for (end = start; end < rows->count && rows->row[end].part == part;)
-			end++;
-		items->item = dbvc_raw_array(end - start, sizeof(DbvcItem));
-		if (item_rows != NULL)
-			(*item_rows)[part] = places =
-				dbvc_raw_array(end - start, sizeof(DbvcItemRow));
-		for (int i = start; i < end; i++)
-		{
-			const DbvcRow *row = &rows->row[i];
-
-			if (row->deleted != deleted)
-				continue;
-			if (places != NULL)
-			{
-				places[items->count].tid = row->tid;
-				places[items->count].version = row->version;
-			}
-			items->item[items->count++] = row->item;
-		}
-	}
-	return document;
-}
-
 DbvcStored *
 dbvc_stored_make(const DbvcAdopted *adopted, const Datum *key, int64 version,
 				 bool isnull, Datum data, const DbvcRows *rows)
