@@ -18,7 +18,7 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE regress_dbvc_delete; CREATE ROLE regress_dbvc_columns; CREATE ROLE regress_dbvc_nothing;
 	GRANT CREATE ON SCHEMA public TO regress_dbvc_owner;
 	GRANT USAGE ON SCHEMA dbvc TO regress_dbvc_owner;
-	GRANT EXECUTE ON FUNCTION dbvc.document_adopt, dbvc.document_face_trigger, dbvc.document_base_trigger, dbvc.document_items_trigger TO regress_dbvc_owner;
+	GRANT EXECUTE ON FUNCTION dbvc.document_adopt, dbvc.document_refresh, dbvc.document_face_trigger, dbvc.document_base_trigger, dbvc.document_items_trigger TO regress_dbvc_owner;
 	GRANT EXECUTE ON FUNCTION dbvc.document_read TO PUBLIC;
 	CREATE FUNCTION leak(jsonb) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$BEGIN RAISE NOTICE 'leaked %', $1; RETURN true; END$$;
 	CREATE FUNCTION a_document(tenant text, n int) RETURNS jsonb LANGUAGE sql AS
@@ -184,6 +184,22 @@ is_deeply([ (attempt_as($node, 'regress_dbvc_a', @finer))[1 .. 5] ], ['(1,3,[])'
 is_deeply([ (attempt_as($node, 'regress_dbvc_b', @finer))[2 .. 5] ], ['(7)', '1 rows', '1 rows', '1 rows'], '... but to others');
 is(error_of($node, 'SET ROLE regress_dbvc_a', q{UPDATE finer SET data = data || '{"by": "a"}'}, q{UPDATE finer SET data = jsonb_set(data, '{dreamBook}', '[]') WHERE id < 3}), '', 'whole documents are written by who does not see all items');
 is_sql($node, q{SELECT count(*), count(*) FILTER (WHERE type = 'goal') FROM finer_items}, '18|12', '... which does not delete those');
+
+# row security and grants that come after adopting: refresh brings them to face and items
+$node->safe_psql('postgres', q{SET ROLE regress_dbvc_owner; CREATE TABLE late (id bigint PRIMARY KEY, tenant text, data jsonb); GRANT SELECT ON late TO regress_dbvc_a});
+$node->safe_psql('postgres', q{SET ROLE regress_dbvc_owner; SELECT FROM dbvc.document_adopt('late', '} . DOCUMENT_PARTS . q{'); INSERT INTO late SELECT i, 'regress_dbvc_' || t, a_document(t, i) FROM (VALUES (1, 'a'), (2, 'b')) v (i, t);
+	ALTER TABLE late_base ENABLE ROW LEVEL SECURITY; CREATE POLICY tenant ON late_base USING (tenant = current_user); GRANT SELECT ON late TO regress_dbvc_b});
+is((attempt_as($node, 'regress_dbvc_a', 'SELECT id FROM late'))[1], '(1)', 'policies of later bind through the face at once');
+is((attempt_as($node, 'regress_dbvc_b', 'SELECT id FROM late'))[1], '42501', '... a grant of later on the face alone is not enough');
+$node->safe_psql('postgres', q{SET ROLE regress_dbvc_owner; SELECT FROM dbvc.document_refresh('late')});
+foreach my $tenant ('a', 'b')
+{
+	my ($said, @rows) = attempt_as($node, "regress_dbvc_$tenant", 'SELECT id, data FROM late', 'SELECT DISTINCT id FROM late_items');
+
+	is($rows[1], $tenant eq 'a' ? '(1)' : '(2)', "refreshed: $tenant sees items of its own");
+	like($rows[0], qr/bytes of $tenant.*bytes of $tenant/, '... in its documents');
+	unlike($said, $tenant eq 'a' ? qr/bytes of b/ : qr/bytes of a/, '... and no others');
+}
 
 # ---- one session, several roles ----
 

@@ -170,6 +170,26 @@ $node->safe_psql('postgres', q{UPDATE large_twin SET data = jsonb_set(data, '{dr
 twins_equal($node, 'large', 'large');
 both('large', q{SELECT id, length(data->>'bio'), md5(data::text) FROM %t WHERE id <> 2 ORDER BY id FOR UPDATE}, q{UPDATE %t SET data = data - 'bio' WHERE id <> 2 RETURNING md5(data::text)}, q{UPDATE %t SET id = id + 10 WHERE id <> 3 RETURNING id, md5(data::text)});
 
+# ---- COPY ----
+
+my $file = PostgreSQL::Test::Utils::tempdir . '/rows';
+twins($node, 'copied', q{CREATE TABLE %t (id bigint PRIMARY KEY, name text DEFAULT 'unnamed', data jsonb, at timestamptz DEFAULT '2026-01-01')});
+twins($node, 'inserted', q{CREATE TABLE %t (id bigint PRIMARY KEY, name text DEFAULT 'unnamed', data jsonb, at timestamptz DEFAULT '2026-01-01')});
+$node->safe_psql('postgres', qq{COPY (SELECT i, make_document(i, i % 7) FROM generate_series(1, 10000) i) TO '$file'});
+really('copied', qq{COPY %t (id, data) FROM '$file'});
+really('inserted', q{INSERT INTO %t (id, data) SELECT i, make_document(i, i % 7) FROM generate_series(1, 10000) i});
+split_is($node, 'copied', 10000, 0, 'COPY of ten thousand documents splits all of them');
+my $rows = q{SELECT md5(string_agg((b.id, b.name, b.data, b.at, b.doc_version)::text, '' ORDER BY id)) FROM %t_base b; SELECT count(*), md5(string_agg((id, type, item_id, ord, data, version)::text, '' ORDER BY id, type, item_id)) FROM %t_items};
+is($node->safe_psql('postgres', $rows =~ s/%t/copied/gr), $node->safe_psql('postgres', $rows =~ s/%t/inserted/gr), '... just as INSERT does');
+foreach my $form ('FORMAT csv, HEADER', 'FORMAT binary', q{FORMAT text, NULL 'none'})
+{
+	$node->safe_psql('postgres', qq{COPY (SELECT id, name, data, at FROM copied WHERE id % 1000 < 3 UNION ALL SELECT -1, NULL, NULL, NULL) TO '$file' ($form); DELETE FROM inserted; DELETE FROM inserted_twin});
+	really('inserted', qq{COPY %t FROM '$file' ($form)});
+}
+is(error_of($node, 'BEGIN', qq{COPY copied FROM '$file' (FORMAT text, NULL 'none')}, 'COMMIT') =~ /ERROR:  (\w{5})/ ? $1 : '', '23505', 'COPY of keys that are there');
+is_sql($node, q{SELECT count(*) FROM copied}, '10000', '... leaves nothing');
+like(error_of($node, qq{COPY copied TO '$file'}), qr/ERROR:  42809/, 'COPY TO wants a query');
+
 # ---- a write is cancelled, fails, is taken back, or prepared ----
 
 twins($node, 'users', q{CREATE TABLE %t (id bigint PRIMARY KEY, name text, data jsonb); INSERT INTO %t SELECT i, 'n', make_document(i, 5) FROM generate_series(1, 200) i});
