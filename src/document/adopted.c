@@ -51,6 +51,8 @@ typedef struct Cached
 	DbvcAdopted *adopted;
 } Cached;
 
+#define LOAD_ROUNDS 10
+
 static HTAB *cache;
 /* How many invalidations there have been. */
 static uint64 invalidations;
@@ -120,13 +122,20 @@ start_cache(void)
 static void
 forget(DbvcAdopted *adopted)
 {
+	const Oid relations[] = {adopted->base, adopted->face, adopted->items};
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
 	outdated = lappend(outdated, adopted);
 	MemoryContextSwitchTo(old);
-	hash_search(cache, &adopted->base, HASH_REMOVE, NULL);
-	hash_search(cache, &adopted->face, HASH_REMOVE, NULL);
-	hash_search(cache, &adopted->items, HASH_REMOVE, NULL);
+	for (int i = 0; i < lengthof(relations); i++)
+	{
+		const Cached *cached =
+			hash_search(cache, &relations[i], HASH_FIND, NULL);
+
+		/* it may have been adopted anew */
+		if (cached != NULL && cached->adopted == adopted)
+			hash_search(cache, &relations[i], HASH_REMOVE, NULL);
+	}
 }
 
 /* ------------------------------------------------------------- reading */
@@ -135,8 +144,9 @@ static char *
 qualified_name(Oid relation)
 {
 	char *name = get_rel_name(relation);
+	char *schema = get_namespace_name(get_rel_namespace(relation));
 
-	if (name == NULL)
+	if (name == NULL || schema == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("a relation of an adopted table does not exist"),
@@ -229,7 +239,8 @@ unusable(const DbvcAdopted *adopted, const char *why)
 
 /* document_read(base, document, doc_version, xmin, key...) in the face */
 static void
-read_call(DbvcAdopted *adopted, const FuncExpr *call, const TargetEntry *entry)
+read_call(DbvcAdopted *adopted, const FuncExpr *call, const TargetEntry *entry,
+		  const char *name)
 {
 	int nargs = list_length(call->args);
 
@@ -249,7 +260,7 @@ read_call(DbvcAdopted *adopted, const FuncExpr *call, const TargetEntry *entry)
 			adopted->key[adopted->nkeys++].base = var->varattno;
 	}
 	adopted->face_doc = entry->resno;
-	adopted->face_doc_name = pstrdup(entry->resname);
+	adopted->face_doc_name = pstrdup(name);
 	adopted->face_to_base[entry->resno - 1] = adopted->base_doc;
 }
 
@@ -287,7 +298,12 @@ read_face(DbvcAdopted *adopted, Relation base)
 			adopted->face_to_base[entry->resno - 1] =
 				((const Var *) entry->expr)->varattno;
 		else if (is_document_read((Node *) entry->expr))
-			read_call(adopted, (const FuncExpr *) entry->expr, entry);
+			read_call(adopted, (const FuncExpr *) entry->expr, entry,
+					  NameStr(TupleDescAttr(face->rd_att, entry->resno - 1)
+								  ->attname));
+		else
+			unusable(adopted,
+					 "Its view has a column that is none of the base.");
 	}
 	if (adopted->nkeys == 0)
 		unusable(adopted, "Its view does not call document_read().");
@@ -434,13 +450,19 @@ read_all(Oid relation)
 static DbvcAdopted *
 load(Oid relation)
 {
-	for (;;)
+	for (int round = 1;; round++)
 	{
 		uint64 before = invalidations;
 		DbvcAdopted *adopted = read_all(relation);
 
 		if (adopted == NULL || before == invalidations)
 			return adopted;
+		/* when they never end, it is read anew next time */
+		if (round == LOAD_ROUNDS)
+		{
+			adopted->runtime->valid = false;
+			return adopted;
+		}
 		MemoryContextDelete(adopted->runtime->context);
 		CHECK_FOR_INTERRUPTS();
 	}

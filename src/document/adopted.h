@@ -195,7 +195,7 @@ typedef struct DbvcStored
 	DbvcItemRow **deleted_rows;
 } DbvcStored;
 
-/* in rows.c */
+/* in store.c */
 
 /*
  * Lock the base's row as the caller (FOR NO KEY UPDATE) and read the document
@@ -207,8 +207,6 @@ typedef struct DbvcStored
  */
 extern DbvcStored *dbvc_stored_lock(const DbvcAdopted *adopted,
 									const Datum *key);
-
-/* in store.c */
 
 /*
  * Make the locked document this one: the fewest writes.  match is that of

@@ -24,6 +24,8 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
+#define PLANS_MAX 32
+
 typedef enum PlanKind
 {
 	PLAN_INSERT,
@@ -94,6 +96,7 @@ dbvc_plan_prepare(const char *sql, int nargs, const Oid *types)
 	/* nor one that sorts what an index has in order, or that is compiled */
 	static const char *const unwanted[] = {"enable_seqscan", "enable_sort",
 										   "enable_bitmapscan", "jit"};
+	MemoryContext context = CurrentMemoryContext;
 	int level = NewGUCNestLevel();
 	SPIPlanPtr plan;
 	CachedPlan *cached;
@@ -114,6 +117,8 @@ dbvc_plan_prepare(const char *sql, int nargs, const Oid *types)
 	if (cached != NULL)
 		ReleaseCachedPlan(cached, CurrentResourceOwner);
 	AtEOXact_GUC(false, level);
+	/* SPI has left its own */
+	MemoryContextSwitchTo(context);
 	return plan;
 }
 
@@ -237,6 +242,24 @@ plan_text(const DbvcAdopted *adopted, PlanKind kind, const Bitmapset *columns,
 
 /* ------------------------------------------------------------- the plans */
 
+/* An application that names only what it changes has many sets of columns. */
+static void
+drop_oldest(DbvcRuntime *runtime)
+{
+	DbvcBasePlan **link = &runtime->plans;
+	DbvcBasePlan *oldest;
+
+	for (int n = 0; n < PLANS_MAX && *link != NULL; n++)
+		link = &(*link)->next;
+	while ((oldest = *link) != NULL)
+	{
+		*link = oldest->next;
+		SPI_freeplan(oldest->plan);
+		bms_free(oldest->columns);
+		pfree(oldest);
+	}
+}
+
 static DbvcBasePlan *
 make_plan(const DbvcAdopted *adopted, PlanKind kind, Bitmapset *columns,
 		  bool returning)
@@ -271,6 +294,7 @@ make_plan(const DbvcAdopted *adopted, PlanKind kind, Bitmapset *columns,
 	}
 	plan->next = runtime->plans;
 	runtime->plans = plan;
+	drop_oldest(runtime);
 	return plan;
 }
 

@@ -131,8 +131,11 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 		done = dbvc_base_update(adopted, columns, &face->row, face->key, last,
 								returning && keys == NULL, false);
 		last = NULL;
-		if (done && change != NULL)
+		if (done && change != NULL && change->count > 0)
+		{
+			dbvc_write_check_key(face->key);
 			dbvc_change_write(stored, change, face->key);
+		}
 	}
 	if (done && keys != NULL)
 		done = dbvc_base_update(adopted, keys, &face->row, face->key, last,

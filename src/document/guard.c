@@ -11,6 +11,7 @@
 #include "document/runtime.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -273,6 +274,7 @@ version_updated(const Guarded *row)
 		check_kept(row);
 		return old + 1;
 	}
+	note_key(row);
 	switch (row->writing->mode)
 	{
 		case DBVC_WRITE_WHOLE:

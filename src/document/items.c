@@ -3,10 +3,9 @@
  *		Writing the rows of items.
  *
  * There are two ways.  Where the executor would do nothing but put rows into
- * a table and its indexes, that is done here at once, for all items of a
- * document: as COPY does it, and as the foreign key is concerned with less,
- * because the document's row has just been written by this transaction and
- * is locked.  Where there is more to do (row security, triggers, partitions,
+ * a table and its indexes, that is done here, for many items at once, as COPY
+ * does it.  The foreign key need not be checked: the document's row has just
+ * been written by this transaction, or is locked.  Where there is more to do (row security, triggers, partitions,
  * constraints, columns that are not dbvc's), it is plain SQL.
  */
 #include "document/runtime.h"
@@ -384,12 +383,15 @@ run_query(DbvcItemsWriter *writer, SPIPlanPtr plan, const Datum *key, int part,
 		  const DbvcItem *item, bool deleted)
 {
 	const DbvcAdopted *adopted = writer->adopted;
-	MemoryContext old = MemoryContextSwitchTo(writer->values);
+	MemoryContext old;
 	Datum values[DBVC_KEY_MAX + 5];
 	char nulls[DBVC_KEY_MAX + 5];
 	int n = adopted->nkeys;
 	uint64 rows;
 
+	/* rows that wait have their values in the same memory */
+	flush(writer);
+	old = MemoryContextSwitchTo(writer->values);
 	memset(nulls, ' ', sizeof(nulls));
 	memcpy(values, key, sizeof(Datum) * n);
 	values[n] = CStringGetTextDatum(adopted->parts->part[part].type);

@@ -63,7 +63,7 @@ struct DbvcReader
 	RegProcedure equal[DBVC_KEY_MAX];
 	RegProcedure from; /* "greater or equal" of the first column */
 	bool onward;	   /* the scan goes on behind the document's items */
-	bool waiting;	   /* and stands at an entry that was not used yet */
+	bool waiting;	   /* and the slot has a row that was not used yet */
 	int credit;
 	Datum previous; /* first column of the key that was read last */
 	bool has_previous;
@@ -105,7 +105,6 @@ reader_close(DbvcReader *reader)
 	reader->adopted = NULL;
 	closing = true;
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
 	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
 	ResourceOwnerDelete(owner);
 	closing = false;
@@ -194,6 +193,7 @@ dbvc_reader_attach(DbvcReader *reader, const DbvcAdopted *adopted,
 	reader->credit = CREDIT;
 	reader->adopted = adopted;
 	reader->user = GetUserId();
+	reader->spi = false;
 	reader->level = GetCurrentTransactionNestLevel();
 	reader->owner = ResourceOwnerCreate(NULL, "dbvc reader");
 	dlist_push_head(&readers, &reader->node);
@@ -222,11 +222,15 @@ open_scan(DbvcReader *reader)
 	reader->spi = !may_scan(adopted);
 	if (reader->spi)
 		return;
-	LockRelationOid(adopted->items_pkey, AccessShareLock);
 	old = MemoryContextSwitchTo(reader->context);
 	CurrentResourceOwner = reader->owner;
 	reader->items = table_open(adopted->items, NoLock);
-	reader->index = index_open(adopted->items_pkey, NoLock);
+	/* another one by now, perhaps */
+	list_free(RelationGetIndexList(reader->items));
+	CurrentResourceOwner = owner;
+	LockRelationOid(reader->items->rd_pkindex, AccessShareLock);
+	CurrentResourceOwner = reader->owner;
+	reader->index = index_open(reader->items->rd_pkindex, NoLock);
 	for (int k = 0; k < adopted->nkeys; k++)
 	{
 		Oid family = reader->index->rd_opfamily[k];
@@ -243,8 +247,6 @@ open_scan(DbvcReader *reader)
 	reader->slot = table_slot_create(reader->items, NULL);
 	reader->scan = dbvc_index_beginscan(reader->items, reader->index,
 										reader->snapshot, adopted->nkeys);
-	/* to look at the key of an entry without fetching its row */
-	reader->scan->xs_want_itup = true;
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
 }
@@ -407,13 +409,13 @@ start_at(DbvcReader *reader, const Datum *key, bool onward)
 	reader->waiting = false;
 }
 
-/* The first column of the entry's key, beside that of the one wanted. */
+/* The first column of the key of the row in the slot, beside the one wanted. */
 static int
-entry_compare(DbvcReader *reader, Datum key)
+row_compare(DbvcReader *reader, Datum key)
 {
 	bool isnull;
-	Datum value = index_getattr(reader->scan->xs_itup, 1,
-								reader->scan->xs_itupdesc, &isnull);
+	Datum value =
+		slot_getattr(reader->slot, reader->adopted->key[0].items, &isnull);
 
 	return DatumGetInt32(FunctionCall2Coll(reader->compare,
 										   reader->index->rd_indcollation[0],
@@ -436,7 +438,7 @@ stands_at(DbvcReader *reader, Datum key, bool *none)
 										reader->previous, key)) >= 0)
 		return false;
 	{
-		int order = entry_compare(reader, key);
+		int order = row_compare(reader, key);
 
 		*none = order > 0;
 		return order >= 0;
@@ -467,21 +469,20 @@ scan_rows(DbvcReader *reader, const Datum *key, bool with_deleted)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!reader->waiting &&
-			index_getnext_tid(reader->scan, ForwardScanDirection) == NULL)
+			!index_getnext_slot(reader->scan, ForwardScanDirection,
+								reader->slot))
 			break;
+		/* the first row of another document waits in the slot */
 		reader->waiting = reader->onward;
-		if (reader->onward && entry_compare(reader, key[0]) != 0)
+		if (reader->onward && row_compare(reader, key[0]) != 0)
 			return;
 		reader->waiting = false;
-		if (index_fetch_heap(reader->scan, reader->slot))
-		{
-			slot_getallattrs(reader->slot);
-			dbvc_rows_add(&reader->rows, reader->adopted,
-						  reader->slot->tts_values, reader->slot->tts_isnull,
-						  &reader->slot->tts_tid, with_deleted);
-		}
+		slot_getallattrs(reader->slot);
+		dbvc_rows_add(&reader->rows, reader->adopted, reader->slot->tts_values,
+					  reader->slot->tts_isnull, &reader->slot->tts_tid,
+					  with_deleted);
 	}
-	/* at the end of the index, or of the document's entries */
+	/* at the end of the index, or of the document's rows */
 	reader->onward = false;
 }
 
@@ -530,7 +531,8 @@ dbvc_reader_read(DbvcReader *reader, const DbvcAdopted *adopted,
 	{
 		CurrentResourceOwner = reader->owner;
 		scan_rows(reader, key, with_deleted);
-		ExecClearTuple(reader->slot);
+		if (!reader->waiting)
+			ExecClearTuple(reader->slot);
 		CurrentResourceOwner = owner;
 		keep_previous(reader, key[0]);
 	}

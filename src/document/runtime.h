@@ -32,7 +32,7 @@ typedef struct DbvcRuntime
 	Bitmapset *identity;  /* identity columns */
 	bool before_insert; /* the base has row triggers of the user's that may */
 	bool before_update; /* change what is written */
-	SPIPlanPtr items_select; /* store.c */
+	SPIPlanPtr items_select; /* items.c */
 	SPIPlanPtr items_insert;
 	SPIPlanPtr items_update;
 	SPIPlanPtr items_delete;
@@ -54,8 +54,12 @@ typedef struct DbvcWriting
 	Jsonb *slim; /* the document as it is to be stored; NULL: unknown */
 	MemoryContext context;
 	uint64 fired; /* rows of the last statement that the trigger has seen */
-	Datum key[DBVC_KEY_MAX]; /* of the last of them that was inserted */
+	Datum key[DBVC_KEY_MAX]; /* of the last of them, as it is to be */
 } DbvcWriting;
+
+/* 0A000 when a trigger of the user's has made the key of the row that was just
+ * updated another one: its items would stay behind. */
+extern void dbvc_write_check_key(const Datum *key);
 
 /* Say what the one document to be written will look like in the base. */
 extern void dbvc_write_slim(Jsonb *slim);
@@ -113,7 +117,7 @@ extern const DbvcRows *dbvc_reader_read(DbvcReader *reader,
 										bool with_deleted);
 
 /* Used by the reader where row security applies, or no plain table holds them:
- * by a query; adds to rows (store.c). */
+ * by a query; adds to rows (items.c). */
 extern void dbvc_items_select(const DbvcAdopted *adopted, Snapshot snapshot,
 							  const Datum *key, bool with_deleted,
 							  DbvcRows *rows);

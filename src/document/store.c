@@ -332,6 +332,8 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 						   dbvc_adopted_key_text(adopted, stored->key),
 						   adopted->name),
 				 errhint("Look at the table's policies and triggers.")));
+	if (change->count > 0)
+		dbvc_write_check_key(stored->key);
 	written = dbvc_change_write(stored, change, stored->key);
 	dbvc_write_end();
 	return written;

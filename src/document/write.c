@@ -134,6 +134,34 @@ dbvc_write_end(void)
 		PopActiveSnapshot();
 }
 
+void
+dbvc_write_check_key(const Datum *key)
+{
+	const DbvcWriting *current = dbvc_write_current();
+	const DbvcAdopted *adopted = current->adopted;
+
+	for (int k = 0; k < adopted->nkeys; k++)
+	{
+		const DbvcKeyColumn *column = &adopted->key[k];
+
+		if (!column->typbyval &&
+			(DatumGetPointer(current->key[k]) == NULL ||
+			 !datum_image_eq(key[k], current->key[k], false, column->typlen)))
+			break;
+		if (column->typbyval && key[k] != current->key[k])
+			break;
+		if (k == adopted->nkeys - 1)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a trigger on %s has changed the key of a document while "
+					"its items were written",
+					adopted->base_name),
+			 errdetail("It was %s.", dbvc_adopted_key_text(adopted, key)),
+			 errhint("Change the key in a statement of its own.")));
+}
+
 /* ------------------------------------------------------------- statements */
 
 /*
@@ -162,6 +190,7 @@ uint64
 dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls, Oid target,
 			   bool counted, bool at_once)
 {
+	MemoryContext context = CurrentMemoryContext;
 	DbvcWriting *current = dbvc_write_current();
 	int rc;
 
@@ -172,6 +201,7 @@ dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls, Oid target,
 	/* the last argument but one: whether AFTER triggers run at its end */
 	rc = SPI_execute_snapshot(plan, values, nulls, InvalidSnapshot,
 							  InvalidSnapshot, false, at_once, 0);
+	MemoryContextSwitchTo(context);
 	if (rc < 0)
 		elog(ERROR, "could not write an adopted table: %s",
 			 SPI_result_code_string(rc));
@@ -191,10 +221,12 @@ dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls, Oid target,
 uint64
 dbvc_read_run(SPIPlanPtr plan, Datum *values, Oid target, Snapshot snapshot)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int rc =
 		SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
 							 snapshot != InvalidSnapshot, true, 0);
 
+	MemoryContextSwitchTo(context);
 	if (rc < 0)
 		elog(ERROR, "could not read an adopted table: %s",
 			 SPI_result_code_string(rc));

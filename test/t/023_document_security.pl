@@ -107,7 +107,19 @@ foreach my $name (sort keys %who)
 	# A can do with its own
 	($said, @results) = attempt_as($node, {%opt}, 'regress_dbvc_a', "SELECT count(*) FROM dbvc.item_get('$name', '{1}')", "SELECT dbvc.item_delete('$name', '{1}', 'dream', 'd1')");
 	is("@results", '(5) (t)', "$name: the same on a document of A's works");
-	$node->safe_psql('postgres', 'REVOKE USAGE ON SCHEMA dbvc FROM regress_dbvc_a; REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA dbvc FROM regress_dbvc_a');
+	# the background: A converts and checks what it sees
+	$node->safe_psql('postgres', 'GRANT SELECT ON dbvc.document, dbvc.document_status TO regress_dbvc_a');
+	my $call = sub { return run_sql($node, { keep_going => 1 }, ($before ? $before : ()), 'SET ROLE regress_dbvc_a', @_) };
+	my $job = $call->("CALL dbvc.document_backfill('$name')", "SELECT source, documents, converted, percent FROM dbvc.document_status WHERE source = '$name'::regclass",
+		"SELECT 'wrong', \"check\" FROM dbvc.document_check('$name') WHERE NOT ok", "SELECT documents FROM dbvc.document_count('$name')");
+	is($job->{out}, "1|0|0\n$name|2|2|100.0\nwrong|rows are visible\n2\n", "$name: a backfill by A converts what is A's; a check says that it does not see all") or diag($job->{err});
+	split_is($node, $name, 3, 1, '... only that');
+	like($call->("CALL dbvc.document_release('$name')")->{err}, qr/ERROR:  42501/, "$name: A may not release it");
+	like($call->("SELECT dbvc.document_refresh('$name')")->{err}, qr/ERROR:  42501/, '... nor refresh it');
+	like($call->("UPDATE dbvc.document SET state = 'releasing'")->{err}, qr/ERROR:  42501/, '... nor say so');
+	is(of_b($name), $stored, "$name: nothing of B's is changed");
+	twins_equal($node, $name, "$name: converted");
+	$node->safe_psql('postgres', 'REVOKE USAGE ON SCHEMA dbvc FROM regress_dbvc_a; REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA dbvc FROM regress_dbvc_a; REVOKE SELECT ON ALL TABLES IN SCHEMA dbvc FROM regress_dbvc_a');
 
 	# COPY
 	foreach my $row ("2\tregress_dbvc_a\tx\t{\"dreamBook\": [1]}", "6\tregress_dbvc_b\tx\t{\"dreamBook\": [1]}")
@@ -162,6 +174,17 @@ my @mixed = ('SELECT * FROM %t ORDER BY id', q{UPDATE %t SET data = data || '{"x
 	q{UPDATE %t SET tenant = 'regress_dbvc_b'}, q{SELECT id FROM %t WHERE id = 3});
 twins_agree($node, 'mixed', $_, @mixed) foreach ('regress_dbvc_a', 'regress_dbvc_b');
 
+# policies of the user's on items alone
+$node->safe_psql('postgres', q{SET ROLE regress_dbvc_owner; CREATE TABLE finer (id bigint PRIMARY KEY, name text, data jsonb); GRANT SELECT, INSERT, UPDATE, DELETE ON finer TO regress_dbvc_a, regress_dbvc_b});
+$node->safe_psql('postgres', q{SET ROLE regress_dbvc_owner; SELECT FROM dbvc.document_adopt('finer', '} . DOCUMENT_PARTS . q{'); INSERT INTO finer SELECT i, 'n', make_document(i, 3) FROM generate_series(1, 4) i;
+	ALTER TABLE finer_items ENABLE ROW LEVEL SECURITY; CREATE POLICY dreams ON finer_items TO regress_dbvc_a USING (type = 'dream'); CREATE POLICY everything ON finer_items TO regress_dbvc_b USING (true)});
+my @finer = (q{SELECT id, jsonb_array_length(data->'dreamBook'), data #> '{profile,goals}' FROM finer WHERE id = 1}, q{UPDATE finer SET data = jsonb_set(data, '{dreamBook,0}', '7') WHERE id = 1 RETURNING data->'dreamBook'->0},
+	q{UPDATE finer SET data = jsonb_set(data, '{profile,goals}', '["new"]') WHERE id = 1}, q{INSERT INTO finer VALUES (5, 'x', '{"dreamBook": [1]}')}, q{INSERT INTO finer VALUES (5, 'x', '{"profile": {"goals": [1]}}')});
+is_deeply([ (attempt_as($node, 'regress_dbvc_a', @finer))[1 .. 5] ], ['(1,3,[])', '(7)', '42501', '1 rows', '42501'], 'items that a policy hides are not shown, nor written');
+is_deeply([ (attempt_as($node, 'regress_dbvc_b', @finer))[2 .. 5] ], ['(7)', '1 rows', '1 rows', '1 rows'], '... but to others');
+is(error_of($node, 'SET ROLE regress_dbvc_a', q{UPDATE finer SET data = data || '{"by": "a"}'}, q{UPDATE finer SET data = jsonb_set(data, '{dreamBook}', '[]') WHERE id < 3}), '', 'whole documents are written by who does not see all items');
+is_sql($node, q{SELECT count(*), count(*) FILTER (WHERE type = 'goal') FROM finer_items}, '18|12', '... which does not delete those');
+
 # ---- one session, several roles ----
 
 my @roles = (
@@ -207,6 +230,17 @@ foreach my $pair (['regress_dbvc_all', 'regress_dbvc_a'], ['regress_dbvc_a', 're
 
 	# items are read as the role that fetches: what it may not see is an error, not a document without them
 	is(join("\n", grep { !$shown{$_} } split(/\n/, $face->{out})), '', "a cursor of $pair->[0] read by $pair->[1] shows nothing else than the table");
+	ok($face->{out} eq $twin->{out} || $face->{err} =~ /ERROR:  42501/, '... or refuses');
+}
+
+# a cursor that a function opened with its owner's rights
+$node->safe_psql('postgres', q{CREATE FUNCTION opened(which text) RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINER AS $$DECLARE c refcursor := 'opened'; BEGIN OPEN c FOR EXECUTE format('SELECT * FROM %I ORDER BY id', which); RETURN c; END$$; ALTER FUNCTION opened(text) OWNER TO regress_dbvc_owner});
+foreach my $role ('regress_dbvc_a', 'regress_dbvc_nothing', 'regress_dbvc_all')
+{
+	my ($face, $twin) = map { run_sql($node, { keep_going => 1 }, "SET ROLE $role", 'BEGIN', "SELECT opened('$_')", 'FETCH 1 FROM opened', 'FETCH ALL FROM opened', 'COMMIT') } ('by_user', 'by_user_twin');
+	my %shown = map { $_ => 1 } split(/\n/, $twin->{out});
+
+	is(join("\n", grep { !$shown{$_} } split(/\n/, $face->{out})), '', "a cursor of a function, read by $role, shows nothing else than the table");
 	ok($face->{out} eq $twin->{out} || $face->{err} =~ /ERROR:  42501/, '... or refuses');
 }
 

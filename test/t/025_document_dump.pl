@@ -32,6 +32,7 @@ sub contents
 		push @sql, "SELECT '$table', *, data::text FROM $table ORDER BY $key", "SELECT '$table base', * FROM $base ORDER BY $key", "SELECT '$table items', * FROM $items ORDER BY $key, type, item_id";
 	}
 	push @sql, q{SELECT d.base, d.face, d.items, d.parts, d.options, d.state, d.adopted_by} . ($without ? '' : ', d.adopted_at') . q{ FROM dbvc.document d ORDER BY d.face::text},
+	  q{SELECT r.* FROM dbvc.document_run r ORDER BY id}, q{SELECT e.* FROM dbvc.document_error e ORDER BY base::text, key}, q{SELECT * FROM dbvc.document_progress ORDER BY source},
 	  q{SELECT g.tgrelid::regclass, g.tgname, g.tgenabled, pg_get_triggerdef(g.oid) FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgname LIKE '%dbvc_document' ORDER BY g.tgrelid::regclass::text, 2},
 	  q{SELECT c.oid::regclass, c.reloptions, c.relacl, c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner), obj_description(c.oid, 'pg_class') FROM pg_class c WHERE c.relnamespace::regnamespace::text IN ('public', 'app', 'zoo') AND c.relkind IN ('r', 'v') ORDER BY c.oid::regclass::text},
 	  q{SELECT c.oid::regclass, pg_get_viewdef(c.oid) FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('public', 'app', 'zoo') ORDER BY c.oid::regclass::text},
@@ -47,7 +48,7 @@ sub goes_on
 
 	foreach my $table (@tables)
 	{
-		my ($base, $items) = (base($table), items($table));
+		my ($base, $items, $quoted) = (base($table), items($table), $table =~ s/'/''/gr);
 		my $where = 'id = 3' . ($key{$table} ? q{ AND tenant = 'a'} : '');
 
 		$is->(qq{WITH w AS (UPDATE $table SET data = jsonb_set(data, '{dreamBook,0}', '{"id": "restored"}') WHERE $where RETURNING data) SELECT jsonb_array_length(data->'dreamBook'), data #> '{dreamBook,0}' FROM w},
@@ -57,6 +58,12 @@ sub goes_on
 		like(error_of($node, { db => $db }, "DELETE FROM $items"), qr/ERROR:  55000/, "$what: ... is guarded");
 		like(error_of($node, { db => $db }, "UPDATE $base SET data = '{}' WHERE $where"), qr/ERROR:  55000/, "$what: ... both ways");
 		$is->(qq{DELETE FROM $table WHERE id = 77 RETURNING id}, '77', '... and deleted from');
+		my $whole = $node->safe_psql($db, "SELECT count(*) FROM $base WHERE doc_version = 0");
+
+		my $aside = $key{$table} && $db ne 'adopted' ? 1 : 0;
+
+		is($node->safe_psql($db, "CALL dbvc.document_backfill('$quoted')"), ($whole - $aside) . "|$aside|0", "$what: ... is converted");
+		$is->("SELECT * FROM dbvc.document_check('$quoted') WHERE NOT ok", '', '... and sound');
 	}
 }
 
@@ -121,6 +128,9 @@ $node->safe_psql('postgres', join('', map {
 $node->safe_psql('postgres', 'CREATE VIEW over WITH (security_invoker) AS SELECT id, data FROM public.users');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM users_items WHERE deleted_at IS NOT NULL'), '>', 0, 'some items are deleted softly');
 is_sql($node, q{SELECT count(*) FILTER (WHERE doc_version = 0) > 5, count(*) FILTER (WHERE doc_version > 1) > 5 FROM users_base}, 't|t', 'some documents are whole, some were written often');
+# a backfill that has set something aside is remembered
+$node->safe_psql('postgres', q{UPDATE dbvc.document SET options = '{"strict": true}' WHERE base = 'public.members_base'::regclass; SET session_replication_role = replica; INSERT INTO members_base VALUES ('x', 1, '{"dreamBook": "none"}')});
+like(error_of($node, q{CALL dbvc.document_backfill('public.members')}) || run_sql($node, q{SELECT state, errors FROM dbvc.document_run})->{out}, qr/^done\|1$/m, 'one document is set aside');
 my $contents = contents('postgres');
 cmp_ok(length($contents), '>', 500_000, 'there is something to dump');
 $node->command_ok([ 'pg_dump', '-Fp', '-f', "$tmp/plain.sql", 'postgres' ], 'pg_dump');
@@ -135,6 +145,15 @@ $node->command_ok([ 'pg_dump', '-Fp', '--data-only', '--column-inserts', '-n', '
 my @psql = ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f');
 
 restored(fresh('plain'), 'psql', $contents, [ @psql, "$tmp/plain.sql" ]);
+foreach my $table (@tables)
+{
+	my $documents = "SELECT *, data::text FROM $table ORDER BY " . ($key{$table} // 'id');
+	my $before = $node->safe_psql('plain', $documents);
+
+	is(error_of($node, { db => 'plain' }, "CALL dbvc.document_release('" . $table =~ s/'/''/gr . q{', discard_deleted => true)}), '', "$table: released");
+	ok($node->safe_psql('plain', $documents) eq $before, '... with the same documents');
+}
+is($node->safe_psql('plain', q{SELECT count(*) FROM dbvc.document; SELECT count(*) FROM pg_class WHERE relname LIKE '%\_items' OR relname LIKE '%\_base'}), "0\n0", '... and nothing is left');
 restored(fresh('jobs'), 'pg_restore -j2', $contents, [ 'pg_restore', '-e', '-j2', '-d', 'jobs', "$tmp/directory" ]);
 restored('jobs', 'pg_restore --clean, over what was changed', $contents, [ 'pg_restore', '-e', '--clean', '--if-exists', '-d', 'jobs', "$tmp/custom.dump" ]);
 $node->safe_psql('postgres', 'CREATE DATABASE template TEMPLATE postgres');

@@ -1,6 +1,6 @@
-# The SQL of docs/recovery.md, as it stands there, on adopted tables of every kind whose dbvc is gone: once the extension
-# was dropped with CASCADE, once its library is missing. All documents come back byte for byte, the tables are what they
-# were, and what cannot be put together is refused.
+# The SQL of docs/recovery.md, as it stands there, on adopted tables of every kind whose dbvc is gone: the extension was
+# dropped with CASCADE, its library is missing, a dump was restored where it is not. All documents come back byte for
+# byte, the tables are what they were, and what cannot be put together is refused.
 use strict;
 use warnings;
 
@@ -203,6 +203,8 @@ recovered('dropped', 'after DROP EXTENSION CASCADE');
 # ---- the library is gone ----
 
 my $nowhere = PostgreSQL::Test::Utils::tempdir();
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, 'lost' ], 'a dump is made while dbvc is there');
 my $destdir = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'extension_destdir'});
 $node->append_conf('postgresql.conf', "dynamic_library_path = '$nowhere'" . ($destdir ? "\nextension_destdir = '$nowhere'" : ''));
 $node->restart;
@@ -217,5 +219,14 @@ $node->safe_psql('lost', $recovery);
 recovered('lost', 'without the library');
 is($node->safe_psql('lost', 'SELECT count(*) FROM dbvc.document'), '0', 'dbvc would not know of them any more');
 $node->safe_psql('lost', 'DROP EXTENSION dbvc');
+
+# ---- a dump, restored where dbvc has never been ----
+
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+my $restored;
+$node->psql('restored', "\\i $dump", stderr => \$restored, on_error_stop => 0);
+like($restored, qr/extension "dbvc"|could not access file/, 'restoring says that there is no dbvc');
+$node->safe_psql('restored', $corrected);
+recovered('restored', 'after a restore without dbvc');
 
 done_testing();
