@@ -8,7 +8,7 @@
 #   limit        the same items, split already, by one INSERT ... SELECT into the same table, indexes and foreign key,
 #                and the slim row, and the document parsed once: what nobody can do without
 #   nofkey       the same without the foreign key from the items to the base, as plpgsql and sql are
-#   adopted      dbvc
+#   dbvc         an adopted table; in the schema "adopted"
 #   subselects, objagg   reading what sql stores: a jsonb_agg for each part; one jsonb_object_agg
 #
 # Documents are of six arrays: small ones of 5 items (2.3 KiB), those of 100 (102 KiB) and of 1000 (1.1 MiB). They come
@@ -21,7 +21,6 @@
 
 documents_db=bench_documents
 documents_loaded=20000
-adopted=(adopted)
 
 in_documents() { lib_psql -d "$documents_db" "$@"; }
 
@@ -38,18 +37,8 @@ make_documents() {
 adopt_documents() {
   local parts
   parts=$(in_documents -Atc 'SELECT jsonb_object_agg(key, type) FROM bench.part')
-  if [ "$(in_documents -Atc "SELECT count(*) FROM pg_proc WHERE proname = 'document_adopt'")" != 0 ]; then
-    in_documents -c "SELECT dbvc.document_adopt('adopted.users', parts => '$parts')" >/dev/null 2>"$lib_work/adopt.log" ||
-      { cat "$lib_work/adopt.log"; lib_die 'documents: cannot adopt'; }
-  else
-    in_documents -f - <"$lib_top/test/bench/adopted.sql"
-  fi
-  if ! in_documents -1 -c "INSERT INTO adopted.users SELECT n, whole FROM bench.small WHERE n <= 5" \
-    -c "SELECT data FROM adopted.users" >/dev/null 2>"$lib_work/adopt.log"; then
-    cat "$lib_work/adopt.log"
-    leave_out adopted 'its view cannot be written yet'
-    adopted=()
-  fi
+  in_documents -c "SELECT dbvc.document_adopt('adopted.users', parts => '$parts')" >/dev/null 2>"$lib_work/adopt.log" ||
+    { cat "$lib_work/adopt.log"; lib_die 'documents: cannot adopt'; }
 }
 
 as_array() { local IFS=,; printf "'{%s}'" "$*"; }
@@ -71,7 +60,8 @@ timed() {
   for what; do
     printf "SELECT bench.prepare('%s', '%s', %s);\nCALL bench.run(%d, %d, %d, %d);\n" "$what" "$size" "$variants" \
       "$first" "$documents" "$block" "$round"
-  done | { echo "${timed_settings:-SET synchronous_commit = off;} SET client_min_messages = warning;"; cat; } | in_documents -f - >/dev/null
+  done | { echo "SET synchronous_commit = off; SET client_min_messages = warning; ${timed_settings:-}"; cat; } |
+    in_documents -f - >/dev/null
 }
 
 # Everything measured so far into run.sh's list, the median of a round's documents for each; and the WAL as "wal ..."
@@ -88,20 +78,21 @@ collect_documents() { # collect_documents [median|mean]
 # documents_table CASE TITLE PER BASE VARIANT...: times are divided by PER. Of statements that take long also what the
 # processor did, which other programs disturb less.
 documents_table() {
-  local what=$1 title=$2 per=$3 base=$4 variant unit='ms'
+  local what=$1 title=$2 per=$3 base=$4 line='  %-14s %10s %10s %13s  %-16s %12s %12s\n' unit=ms times=1 wal='' variant
   shift 4
-  [ "$per" = 1 ] || unit='us/doc'
-  printf '\n%s\n  %-14s %10s %10s %13s  %-16s %12s %12s\n' "$title" '' "$unit" best "time / $base" 'in the rounds' 'WAL, KiB/doc' "cpu / $base"
+  [ "$per" = 1 ] || unit=us/doc times=1000
+  # shellcheck disable=SC2059 # a format of ours
+  printf "\n%s\n$line" "$title" '' "$unit" best "time / $base" 'in the rounds' 'WAL, KiB/doc' "cpu / $base"
   for variant; do
-    printf '  %-14s %10s %10s %13s  %-16s %12s %12s\n' "${variant/#adopted/dbvc}" "$(figure "$what" "$variant" median "$([ "$per" = 1 ] && echo 1 || echo 1000)" "$per")" \
-      "$(figure "$what" "$variant" best "$([ "$per" = 1 ] && echo 1 || echo 1000)" "$per")" "$(ratio "$what" "$variant" "$base")" \
-      "$(ratios "$what" "$variant" "$base" | sed -n '1h; $ { x; G; s/\n/ to /; p; }')" \
-      "$(case $what in read*) ;; *) figure "wal $what" "$variant" median 1 $((1024 * per)) ;; esac)" \
+    case $what in read*) ;; *) wal=$(figure "wal $what" "$variant" median 1 $((1024 * per))) ;; esac
+    # shellcheck disable=SC2059
+    printf "$line" "${variant/#adopted/dbvc}" "$(figure "$what" "$variant" median $times "$per")" \
+      "$(figure "$what" "$variant" best $times "$per")" "$(ratio "$what" "$variant" "$base")" \
+      "$(ratios "$what" "$variant" "$base" | sed -n '1h; $ { x; G; s/\n/ to /; p; }')" "$wal" \
       "$(ratio "cpu $what" "$variant" "$base")"
   done
 }
 
-# Has something been measured of dbvc? A goal with nothing to compare says so.
 faster() { ratio "$1" "$3" "$2"; } # faster CASE VARIANT THAN: how many times
 
 # ---- writing one document at a time ----
@@ -136,9 +127,8 @@ titles_of() { # titles_of WHAT
 }
 
 case_documents_write() {
-  local all=(pglz lz4 plpgsql sql limit nofkey) what
+  local all=(pglz lz4 plpgsql sql limit nofkey adopted) what
   make_documents
-  all+=("${adopted[@]}")
   single_documents medium 60 6 "${all[@]}"
   for what in first item profile same; do
     documents_table "$what medium" "100 items (102 KiB), $(titles_of $what)" 1 limit "${all[@]}"
@@ -153,9 +143,8 @@ case_documents_write() {
 }
 
 case_documents_large() {
-  local all=(pglz lz4 plpgsql sql limit nofkey) what
+  local all=(pglz lz4 plpgsql sql limit nofkey adopted) what
   make_documents
-  all+=("${adopted[@]}")
   single_documents large 8 1 "${all[@]}"
   for what in first item profile same; do
     documents_table "$what large" "1000 items (1.1 MiB), $(titles_of $what)" 1 limit "${all[@]}"
@@ -168,9 +157,8 @@ case_documents_large() {
 }
 
 case_documents_small() {
-  local all=(pglz lz4 plpgsql sql limit nofkey) what
+  local all=(pglz lz4 plpgsql sql limit nofkey adopted) what
   make_documents
-  all+=("${adopted[@]}")
   single_documents small 400 20 "${all[@]}"
   for what in first item profile same; do
     documents_table "$what small" "5 items (2.3 KiB), $(titles_of $what)" 1 pglz "${all[@]}"
@@ -186,9 +174,8 @@ case_documents_small() {
 # ---- reading ----
 
 case_documents_read() {
-  local all=(pglz lz4 subselects objagg limit) stored=(pglz lz4 sql limit) size round what
+  local all=(pglz lz4 subselects objagg limit adopted) stored=(pglz lz4 sql limit adopted) size round what
   make_documents
-  all+=("${adopted[@]}") stored+=("${adopted[@]}")
   reset_documents 'small 10000' "${stored[@]}"
   for size in medium large; do
     # the longer ones are there already, written by the variants themselves
@@ -216,9 +203,8 @@ case_documents_read() {
 # ---- many in one statement ----
 
 case_documents_bulk() {
-  local all=(pglz lz4 plpgsql sql limit nofkey) copied=(pglz lz4 plpgsql sql) variants round
+  local all=(pglz lz4 plpgsql sql limit nofkey adopted) copied=(pglz lz4 plpgsql sql adopted) variants round
   make_documents
-  all+=("${adopted[@]}") copied+=("${adopted[@]}")
   variants=$(as_array "${all[@]}")
   in_documents -c "COPY (SELECT 2000000 + n, doc FROM bench.small WHERE n > 10000) TO '$lib_work/run/documents.copy'"
   for ((round = 1; round <= rounds; round++)); do
@@ -246,12 +232,12 @@ case_documents_bulk() {
 # ---- backfill ----
 
 case_documents_backfill() {
-  local all=(plpgsql sql limit nofkey) variants round
+  local all=(plpgsql sql limit nofkey adopted) variants round
   make_documents
-  all+=("${adopted[@]}")
   variants=$(as_array "${all[@]}")
   for ((round = 1; round <= rounds; round++)); do
-    in_documents -c "CALL bench.reset($variants, '${others% *}', ${others#* })" -c "CALL bench.load_whole($variants, $documents_loaded)" \
+    in_documents -c "CALL bench.reset($variants, '${others% *}', ${others#* })" \
+      -c "CALL bench.load_whole($variants, $documents_loaded)" \
       -c 'VACUUM (ANALYZE)' -c CHECKPOINT
     timed "$round" 0 1 1 small "$variants" backfill
     [ "$round" != 1 ] || in_documents -c "SELECT bench.check_rows($variants, 0)" >/dev/null
@@ -267,9 +253,8 @@ case_documents_backfill() {
 
 # Plans that were made for an empty table: 1000 documents in a session that began with it, and the same beside 30,000 items
 case_documents_empty() {
-  local all=(plpgsql sql) round variant which
+  local all=(plpgsql sql adopted) round variant which
   make_documents
-  all+=("${adopted[@]}")
   for ((round = 1; round <= rounds; round++)); do
     for which in 0 "${others#* }"; do
       reset_documents "${others% *} $which" "${all[@]}"
@@ -283,7 +268,8 @@ case_documents_empty() {
   printf '\nthe first 1000 documents of 5 items into a new table, in one session\n'
   printf '  %-14s %10s %14s %15s\n' '' 'ms/doc' 'ms, steady' 'time / steady'
   for variant in "${all[@]}"; do
-    printf '  %-14s %10s %14s %15s\n' "${variant/#adopted/dbvc}" "$(figure 'first small' "$variant 0" median)" "$(figure 'first small' "$variant ${others#* }" median)" \
+    printf '  %-14s %10s %14s %15s\n' "${variant/#adopted/dbvc}" "$(figure 'first small' "$variant 0" median)" \
+      "$(figure 'first small' "$variant ${others#* }" median)" \
       "$(ratio 'first small' "$variant 0" "$variant ${others#* }")"
   done
   goal 'first 1000 into an empty table: dbvc / its steady state' "$(ratio 'first small' 'adopted 0' "adopted ${others#* }")" 1.2
@@ -311,32 +297,33 @@ peak_mb() {
 
 # Of dbvc, beside the same statement on whole documents: what it may have more is one document and its buffer
 case_documents_memory() {
-  local many=${DBVC_BENCH_MANY:-1000000} what buffer whole split size
+  local many=${DBVC_BENCH_MANY:-1000000} what buffer whole split more size
   local -a names=(first read changed many)
   local -A title=([first]='INSERT of one of 100 MB' [read]='it is read' [changed]='one item of it changed'
     [many]="INSERT of $many documents in one statement")
   local -A sql=([first]='INSERT INTO %s.users SELECT 9000000, whole FROM bench.huge'
     [read]='SELECT pg_column_size(data || jsonb_build_object()) FROM %s.users WHERE id = 9000000'
     [changed]="UPDATE %s.users SET data = (SELECT changed FROM bench.huge) WHERE id = 9000000"
-    [many]="INSERT INTO %s.users SELECT 20000000 + i, jsonb_build_object('name', i, 'dreamBook', jsonb_build_array(jsonb_build_object('id', 'a' || i, 'title', 'a title')))
-      FROM generate_series(1, $many) i")
+    [many]="INSERT INTO %s.users SELECT 20000000 + i, jsonb_build_object('name', i, 'dreamBook',
+      jsonb_build_array(jsonb_build_object('id', 'a' || i, 'title', 'a title'))) FROM generate_series(1, $many) i")
   make_documents
-  [ ${#adopted[@]} -gt 0 ] || { leave_out documents-memory 'nothing is adopted'; return; }
   reset_documents "$others" pglz adopted
   in_documents -c 'CREATE TABLE bench.huge (whole jsonb, changed jsonb)' \
     -c 'ALTER TABLE bench.huge ALTER whole SET STORAGE EXTERNAL, ALTER changed SET STORAGE EXTERNAL' \
-    -c "INSERT INTO bench.huge SELECT (SELECT slim FROM bench.small WHERE n = 1) || jsonb_build_object('dreamBook', jsonb_agg(i.data || jsonb_build_object('id', i.n || i.item_id || k)))
-      FROM bench.large_item i, generate_series(1, 12) k" \
+    -c "INSERT INTO bench.huge SELECT (SELECT slim FROM bench.small WHERE n = 1) || jsonb_build_object('dreamBook',
+      jsonb_agg(i.data || jsonb_build_object('id', i.n || i.item_id || k))) FROM bench.large_item i, generate_series(1, 12) k" \
     -c "UPDATE bench.huge SET changed = jsonb_set(whole, '{dreamBook,500,title}', '\"it has been changed\"')" -c CHECKPOINT
   size=$(in_documents -Atc 'SELECT round(pg_column_size(whole) / 1048576.0, 1) FROM bench.huge')
-  buffer=$(in_documents -Atc "SELECT dbvc.version()" -Atc "SELECT coalesce(round(pg_size_bytes(current_setting('dbvc.document_buffer', true)) / 1048576.0, 1), 0)" | tail -n 1)
+  buffer=$(in_documents -Atc 'SELECT dbvc.version()' \
+    -c "SELECT round(pg_size_bytes(current_setting('dbvc.document_buffer')) / 1048576.0, 1)" | tail -n 1)
   printf '\nprivate memory of the backend at its peak, MB; the document has %s MB, dbvc.document_buffer is %s MB\n' "$size" "$buffer"
-  printf '  %-42s %12s %12s %12s\n' '' 'whole, pglz' dbvc more
+  printf '  %-44s %12s %12s %12s\n' '' 'whole, pglz' dbvc more
   for what in "${names[@]}"; do
     # shellcheck disable=SC2059 # formats of ours
     whole=$(peak_mb "$(printf "${sql[$what]}" pglz)") split=$(peak_mb "$(printf "${sql[$what]}" adopted)")
-    printf '  %-42s %12s %12s %12s\n' "${title[$what]}" "$whole" "$split" "$(awk -v a="$split" -v b="$whole" 'BEGIN { printf "%.1f", a - b }')"
-    goal "memory, ${title[$what]}: dbvc less whole, MB" "$(awk -v a="$split" -v b="$whole" 'BEGIN { printf "%.1f", a - b }')" \
+    more=$(awk -v a="$split" -v b="$whole" 'BEGIN { printf "%.1f", a - b }')
+    printf '  %-44s %12s %12s %12s\n' "${title[$what]}" "$whole" "$split" "$more"
+    goal "MB more, ${title[$what]}" "$more" \
       "$(awk -v what="$what" -v s="$size" -v b="$buffer" 'BEGIN { printf "%.0f", (what == "many" ? 0 : s) + b }')"
   done
 }

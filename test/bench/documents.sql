@@ -151,7 +151,7 @@ CREATE SCHEMA nofkey;
 CREATE TABLE nofkey.users_base (id bigint PRIMARY KEY, data jsonb, doc_version bigint NOT NULL DEFAULT 0);
 SELECT bench.create_items('nofkey') \g /dev/null
 
--- dbvc; adopted.sql or dbvc.document_adopt() does the rest
+-- dbvc's, to be adopted
 CREATE SCHEMA adopted;
 CREATE TABLE adopted.users (id bigint PRIMARY KEY, data jsonb);
 
@@ -240,7 +240,7 @@ BEGIN
     WHEN what = 'backfill' AND split THEN
       RETURN format('INSERT INTO %1$I.users_items (id, type, item_id, ord, data) SELECT 1000000 + d.n, type, item_id, ord, data FROM bench.small_item d;
         UPDATE %1$I.users_base b SET data = d.slim, doc_version = 1 FROM bench.small d WHERE b.id = 1000000 + d.n;', variant);
-    WHEN what = 'backfill' AND variant = 'adopted' AND to_regproc('dbvc.document_backfill') IS NOT NULL THEN
+    WHEN what = 'backfill' AND variant = 'adopted' THEN
       RETURN 'CALL dbvc.document_backfill(''adopted.users'', converted => v_done, set_aside => v_done, remaining => v_done);';
     WHEN what = 'backfill' THEN RETURN format('UPDATE %I.users SET data = data WHERE id > 1000000;', variant);
   END CASE;
