@@ -60,17 +60,23 @@ sub same_as_published
 documents_setup($node);
 twins($node, 'users', "$ddl $rows");
 twins($node, 'soft', "$ddl $rows", q{options => '{"soft_delete": true}'});
+# a key that moves between partitions, one of which has its columns in another order
+my $parted = q{CREATE TABLE %t (id bigint PRIMARY KEY, name text, data jsonb) PARTITION BY RANGE (id); CREATE TABLE %t_low PARTITION OF %t FOR VALUES FROM (0) TO (500);
+	CREATE TABLE %t_high (data jsonb, id bigint NOT NULL, name text); ALTER TABLE %t ATTACH PARTITION %t_high DEFAULT;};
+twins($node, 'parted', "$parted $rows");
+my @tables = ('users', 'soft', 'parted');
 # half of them are split when the copy is made
-my @twice = map { my $t = $_; map { s/%t/$t/gr } (q{UPDATE %t SET data = data || '{"split": true}' WHERE id <= 30}, q{UPDATE %t SET data = jsonb_set(data, '{dreamBook}', data->'dreamBook' || '[7]') WHERE id % 7 = 0}) } ('users', 'users_twin', 'soft', 'soft_twin');
+my @twice = map { my $t = $_; map { s/%t/$t/gr } (q{UPDATE %t SET data = data || '{"split": true}' WHERE id <= 30}, q{UPDATE %t SET data = jsonb_set(data, '{dreamBook}', data->'dreamBook' || '[7]') WHERE id % 7 = 0}) } map { ($_, "${_}_twin") } @tables;
 is(error_of($node, @twice), '', 'written before');
 split_is($node, 'users', 34, 26, 'some are split, some are whole');
 $subscriber->safe_psql('postgres', 'CREATE DATABASE both_adopted');
 $subscriber->safe_psql('both_adopted', 'CREATE EXTENSION dbvc');
 documents_setup($subscriber, 'both_adopted');
 twins($subscriber, { db => 'both_adopted' }, $_, $ddl, $_ eq 'soft' ? q{options => '{"soft_delete": true}'} : ()) foreach ('users', 'soft');
-$node->safe_psql('postgres', 'CREATE PUBLICATION both_sides FOR TABLE users_base, users_items, soft_base, soft_items');
+twins($subscriber, { db => 'both_adopted' }, 'parted', $parted);
+$node->safe_psql('postgres', 'CREATE PUBLICATION both_sides FOR TABLE users_base, users_items, soft_base, soft_items, parted_base, parted_items');
 subscribe('both_adopted', 'postgres', 'both_sides');
-same_as_published('both_adopted', 'postgres', $_, "$_: the first copy") foreach ('users', 'soft');
+same_as_published('both_adopted', 'postgres', $_, "$_: the first copy") foreach (@tables);
 
 my @writes = (
 	q{UPDATE %t SET data = jsonb_set(data, '{dreamBook,0,title}', '"changed"') WHERE id < 50},
@@ -79,15 +85,16 @@ my @writes = (
 	q{UPDATE %t SET id = id + 1000, data = data || '{"moved": true}' WHERE id % 10 = 8}, q{DELETE FROM %t WHERE id % 10 = 9}, q{INSERT INTO %t SELECT i, 'new', make_document(i, 40, 10) FROM generate_series(101, 120) i},
 	q{UPDATE %t SET name = 'only the name' WHERE id > 40}, 'BEGIN', q{DELETE FROM %t WHERE id = 101}, q{INSERT INTO %t VALUES (101, 'again', '{"dreamBook": [{"id": "d1"}, {"id": "d1"}]}')}, 'COMMIT',
 	'BEGIN', q{UPDATE %t SET data = '{"dreamBook": [1, 2, 3]}'}, 'ROLLBACK');
-foreach my $table ('users', 'users_twin', 'soft', 'soft_twin')
+foreach my $table (map { ($_, "${_}_twin") } @tables)
 {
 	my $job = run_sql($node, map { s/%t/$table/gr } @writes);
 
 	ok($job->{ok}, "$table: written") or diag($job->{err});
 }
-twins_equal($node, $_, "$_: on the publisher") foreach ('users', 'soft');
+twins_equal($node, $_, "$_: on the publisher") foreach (@tables);
 caught_up('both_sides', 'postgres');
-same_as_published('both_adopted', 'postgres', $_, "$_: what was written") foreach ('users', 'soft');
+same_as_published('both_adopted', 'postgres', $_, "$_: what was written") foreach (@tables);
+cmp_ok($subscriber->safe_psql('both_adopted', 'SELECT count(*) FROM parted_high WHERE doc_version > 0'), '>', 3, '... some of it in another partition');
 cmp_ok($subscriber->safe_psql('both_adopted', 'SELECT count(*) FROM soft_items WHERE deleted_at IS NOT NULL'), '>', 10, '... deleted items too');
 is($subscriber->safe_psql('both_adopted', 'SELECT sum(doc_version) FROM users_base'), $node->safe_psql('postgres', 'SELECT sum(doc_version) FROM users_base'), '... and versions, which are etags');
 
@@ -178,7 +185,7 @@ is($subscriber->safe_psql('schema', 'SELECT count(*) FROM dbvc.document; DROP PU
 $node->safe_psql('postgres', 'CREATE PUBLICATION everything FOR ALL TABLES');
 subscribe('schema', 'postgres', 'everything');
 caught_up('everything', 'postgres');
-same_as_published('schema', 'postgres', $_, "$_: all tables") foreach ('users', 'soft');
+same_as_published('schema', 'postgres', $_, "$_: all tables") foreach (@tables);
 is($subscriber->safe_psql('schema', 'SELECT base, face, items, parts, options, state FROM dbvc.document ORDER BY face::text'), $node->safe_psql('postgres', 'SELECT base, face, items, parts, options, state FROM dbvc.document ORDER BY face::text'), '... dbvc.document too');
 $node->safe_psql('postgres', q{UPDATE users SET data = jsonb_set(data, '{dreamBook,1}', '{"id": "late"}') WHERE id > 100});
 caught_up('everything', 'postgres');
