@@ -310,7 +310,8 @@ dbvc_grants_to_base(DbvcReshape *reshape, const DbvcTable *table, Oid face,
 }
 
 void
-dbvc_grants_tell_extra(DbvcReshape *reshape, const DbvcTable *table, Oid face)
+dbvc_grants_tell_extra(DbvcReshape *reshape, const DbvcTable *table, Oid face,
+					   bool released)
 {
 	List *rows =
 		dbvc_reshape_rows(beyond_face_sql, table->oid, NULL, (int) face);
@@ -320,11 +321,18 @@ dbvc_grants_tell_extra(DbvcReshape *reshape, const DbvcTable *table, Oid face)
 	{
 		char **row = lfirst(lc);
 
-		dbvc_reshape_notice(reshape,
-							"role %s has %s on %s, but not on %s: revoke it "
-							"there, too, if it should not read or write "
-							"documents",
-							row[0], row[1], table->base, table->face);
+		if (released)
+			dbvc_reshape_notice(reshape,
+								"role %s has %s on %s again, which it had not "
+								"on the view: revoke it, if it should not",
+								row[0], row[1], table->face);
+		else
+			dbvc_reshape_notice(
+				reshape,
+				"role %s has %s on %s, but not on %s: revoke it "
+				"there, too, if it should not read or write "
+				"documents",
+				row[0], row[1], table->base, table->face);
 	}
 }
 

@@ -106,6 +106,8 @@ create_policies(DbvcReshape *reshape, const DbvcTable *table)
 	static const char *const commands[][2] = {{"SELECT", ""},
 											  {"UPDATE", "_update"},
 											  {"DELETE", "_delete"}};
+	/* the items table has its own name in there, which may be any */
+	const char *base = strcmp(table->items_name, "b") == 0 ? "base" : "b";
 	StringInfoData match;
 	ListCell *lc;
 
@@ -114,8 +116,8 @@ create_policies(DbvcReshape *reshape, const DbvcTable *table)
 	{
 		const DbvcColumn *column = lfirst(lc);
 
-		appendStringInfo(&match, "%sb.%s %s %s.%s",
-						 lc == list_head(table->key) ? "" : " AND ",
+		appendStringInfo(&match, "%s%s.%s %s %s.%s",
+						 lc == list_head(table->key) ? "" : " AND ", base,
 						 column->quoted, column->equal,
 						 quote_identifier(table->items_name),
 						 quote_identifier(column->items_name));
@@ -123,9 +125,9 @@ create_policies(DbvcReshape *reshape, const DbvcTable *table)
 	for (int i = 0; i < lengthof(commands); i++)
 		dbvc_step(reshape, "row security of items: that of their document",
 				  "CREATE POLICY %s%s ON %s FOR %s USING (EXISTS (SELECT 1 "
-				  "FROM %s b WHERE %s))",
+				  "FROM %s %s WHERE %s))",
 				  DBVC_ITEMS_POLICY, commands[i][1], table->items,
-				  commands[i][0], table->base, match.data);
+				  commands[i][0], table->base, base, match.data);
 	dbvc_step(reshape, "row security of items: inserted with their document",
 			  "CREATE POLICY %s_insert ON %s FOR INSERT WITH CHECK (true)",
 			  DBVC_ITEMS_POLICY, table->items);

@@ -13,9 +13,11 @@
 #include "document/reshape.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "nodes/pg_list.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* clang-format off */
 
@@ -279,15 +281,21 @@ replace_rule(Search *search, char **row, const char *name)
 					  row[VIEW_TEXT] + strlen(create)));
 }
 
-static void
-find_view(Search *search, char **row)
+static char *
+view_text(char **row)
 {
 	const char *kind =
 		row[VIEW_KIND][0] == RELKIND_MATVIEW ? "materialized view" : "view";
-	char *name =
-		row[VIEW_RULE] != NULL
-			? psprintf("rule %s on %s", row[VIEW_RULE], row[VIEW_NAME])
-			: psprintf("%s %s", kind, row[VIEW_NAME]);
+
+	return row[VIEW_RULE] != NULL
+			   ? psprintf("rule %s on %s", row[VIEW_RULE], row[VIEW_NAME])
+			   : psprintf("%s %s", kind, row[VIEW_NAME]);
+}
+
+static void
+find_view(Search *search, char **row)
+{
+	char *name = view_text(row);
 
 	if (!must_follow(search, row[VIEW_SEES], row[VIEW_TREE], name))
 	{
@@ -368,6 +376,66 @@ refuse_unknown(Search *search)
 					 ((char **) lfirst(lc))[0]);
 }
 
+/* Nothing takes the place of a partition, and it holds slim documents. */
+static void
+refuse_partition(const Search *search, const char *sees, const char *tree,
+				 const char *name)
+{
+	if (must_follow(search, sees, tree, name))
+		dbvc_problem(search->reshape, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+					 "%s uses the document of partition %s, which will be "
+					 "slim: let it use the partitioned table",
+					 name, get_rel_name(search->relation));
+}
+
+static void
+refuse_on_partition(Search *search)
+{
+	ListCell *lc;
+
+	refuse_row_types(search);
+	foreach (lc, rows_of(search, views_sql))
+	{
+		char **row = lfirst(lc);
+
+		refuse_partition(search, row[VIEW_SEES], row[VIEW_TREE],
+						 view_text(row));
+	}
+	foreach (lc, rows_of(search, functions_sql))
+	{
+		char **row = lfirst(lc);
+
+		refuse_partition(search, row[2], row[3], row[0]);
+	}
+	foreach (lc, rows_of(search, policies_sql))
+	{
+		char **row = lfirst(lc);
+
+		refuse_partition(search, row[2], row[3], row[0]);
+		if (!dbvc_reshape_true(row[2]))
+			refuse_partition(search, "f", row[4], row[0]);
+	}
+}
+
+static void
+refuse_on_partitions(const Search *search)
+{
+	char *document = get_attname(search->relation, search->document, false);
+	ListCell *lc;
+
+	foreach (lc, find_all_inheritors(search->relation, NoLock, NULL))
+	{
+		Oid partition = lfirst_oid(lc);
+		Search on = {search->reshape,
+					 {0},
+					 partition,
+					 get_attnum(partition, document)};
+
+		if (partition != search->relation)
+			refuse_on_partition(&on);
+	}
+}
+
 void
 dbvc_dependents_find(DbvcReshape *reshape, Oid relation, AttrNumber document,
 					 List **steps)
@@ -383,6 +451,9 @@ dbvc_dependents_find(DbvcReshape *reshape, Oid relation, AttrNumber document,
 	foreach (lc, rows_of(&search, policies_sql))
 		find_policy(&search, lfirst(lc));
 	refuse_unknown(&search);
+	if (document != 0 &&
+		get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE)
+		refuse_on_partitions(&search);
 	*steps = search.found.steps;
 }
 

@@ -453,7 +453,8 @@ list_steps(Refresh *refresh, const DbvcAdopted *adopted)
 	dbvc_grants_to_base(refresh->reshape, refresh->table, refresh->face,
 						refresh->renamed || refresh->drop != NIL);
 	dbvc_grants_base(refresh->reshape, refresh->table);
-	dbvc_grants_tell_extra(refresh->reshape, refresh->table, refresh->face);
+	dbvc_grants_tell_extra(refresh->reshape, refresh->table, refresh->face,
+						   false);
 	derive_items(refresh);
 	tell_problems(refresh);
 }

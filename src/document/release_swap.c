@@ -73,6 +73,7 @@ list_steps(DbvcReshape *reshape, const DbvcTable *table)
 	refuse_on_face(reshape, table->face_oid);
 	dbvc_dependents_find(reshape, table->face_oid, 0, &dependents);
 	dbvc_grants_to_base(reshape, table, table->face_oid, false);
+	dbvc_grants_tell_extra(reshape, table, table->face_oid, true);
 	revoke_system_column(reshape, table);
 	dbvc_step(reshape, "put the view aside", "ALTER VIEW %s RENAME TO %s",
 			  table->face, quote_identifier(old_name));

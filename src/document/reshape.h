@@ -207,7 +207,8 @@ extern void dbvc_grants_check(DbvcReshape *reshape, const DbvcTable *table);
 extern void dbvc_grants_to_base(DbvcReshape *reshape, const DbvcTable *table,
 								Oid face, bool renamed);
 extern void dbvc_grants_tell_extra(DbvcReshape *reshape,
-								   const DbvcTable *table, Oid face);
+								   const DbvcTable *table, Oid face,
+								   bool released);
 /* Grants of new columns of the base, on the face. */
 extern void dbvc_grants_new_columns(DbvcReshape *reshape,
 									const DbvcTable *table, const List *names);
