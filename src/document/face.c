@@ -60,6 +60,29 @@ dbvc_face_refuse_generated(const DbvcFace *face, AttrNumber column)
 							  face->adopted->base_name)));
 }
 
+/*
+ * The row as it came, to be returned as it is.  The executor frees a tuple
+ * that a trigger replaces at once, but one that it gives back at the end of
+ * the query only.  To copy a document costs more than that, as long as there
+ * are not many: so many of a transaction are given back, then copied.
+ */
+HeapTuple
+dbvc_face_given(HeapTuple tuple)
+{
+	static TransactionId transaction = InvalidTransactionId;
+	static Size given = 0;
+
+	if (transaction != GetTopTransactionId())
+	{
+		transaction = GetTopTransactionId();
+		given = 0;
+	}
+	if (given + tuple->t_len > dbvc_document_buffer())
+		return heap_copytuple(tuple);
+	given += tuple->t_len;
+	return tuple;
+}
+
 /* The statement's own row, with what the base and the merge made of it. */
 HeapTuple
 dbvc_face_result(DbvcFace *face, Jsonb *document)
@@ -283,7 +306,7 @@ face_insert(DbvcFace *face, HeapTuple row)
 		whole = dbvc_face_whole(face, items);
 	/* nothing that the statement does not know */
 	if (!returning && !face->identity)
-		return row;
+		return dbvc_face_given(row);
 	return dbvc_face_result(face, whole);
 }
 

@@ -40,6 +40,8 @@ extern DbvcDocument *dbvc_face_split(const DbvcFace *face,
 /* A generated column was given a value: 428C9. */
 extern void dbvc_face_refuse_generated(const DbvcFace *face,
 									   AttrNumber column);
+/* The statement's own row as it came. */
+extern HeapTuple dbvc_face_given(HeapTuple tuple);
 /* The statement's own row, with what the base and the merge made of it. */
 extern HeapTuple dbvc_face_result(DbvcFace *face, Jsonb *document);
 /* A document with the slim that a trigger of the user's may have changed. */

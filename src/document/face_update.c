@@ -203,7 +203,7 @@ update_as_read(DbvcFace *face, HeapTuple row, const DbvcLast *last, bool *done)
 	/* nothing that the statement does not know */
 	if (!adopted->runtime->before_update &&
 		bms_is_empty(adopted->runtime->generated))
-		return row;
+		return dbvc_face_given(row);
 	return update_result(face, new, new_document(face));
 }
 
