@@ -237,6 +237,18 @@ unusable(const DbvcAdopted *adopted, const char *why)
 			 errdetail("%s", why), errhint("Run dbvc.document_refresh().")));
 }
 
+/*
+ * Before PostgreSQL 16 the owner of an empty table can make a view of it, with
+ * a rule that runs what he likes as whoever reads it.
+ */
+static void
+check_is_table(const DbvcAdopted *adopted, Relation relation, const char *why)
+{
+	if (relation->rd_rel->relkind != RELKIND_RELATION &&
+		relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		unusable(adopted, why);
+}
+
 /* document_read(base, document, doc_version, xmin, key...) in the face */
 static void
 read_call(DbvcAdopted *adopted, const FuncExpr *call, const TargetEntry *entry,
@@ -378,6 +390,7 @@ read_items(DbvcAdopted *adopted, Relation base)
 	Relation items = table_open(adopted->items, AccessShareLock);
 	Relation pkey;
 
+	check_is_table(adopted, items, "Its items are no table.");
 	list_free(RelationGetIndexList(items));
 	adopted->items_pkey = items->rd_pkindex;
 	if (!OidIsValid(adopted->items_pkey))
@@ -436,6 +449,7 @@ read_all(Oid relation)
 	adopted->base_name = qualified_name(adopted->base);
 	adopted->items_name = qualified_name(adopted->items);
 	base = table_open(adopted->base, AccessShareLock);
+	check_is_table(adopted, base, "Its base is no table.");
 	adopted->owner = base->rd_rel->relowner;
 	adopted->partitioned = base->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	read_face(adopted, base);

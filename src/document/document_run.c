@@ -191,11 +191,9 @@ dbvc_document_set_aside(const DbvcDocumentRun *run, ArrayType *key,
 						const ErrorData *error)
 {
 	static DbvcQuery query = {
-		"INSERT INTO dbvc.document_error AS e (base, key, operation, "
-		"sqlstate, reason, run) VALUES ($1, $2, $3, $4, $5, $6) "
-		"ON CONFLICT (base, key) DO UPDATE SET operation = "
-		"excluded.operation, sqlstate = excluded.sqlstate, "
-		"reason = excluded.reason, at = excluded.at, run = excluded.run",
+		"WITH before AS (DELETE FROM dbvc.document_error WHERE base = $1 "
+		"AND key = $2) INSERT INTO dbvc.document_error (base, key, "
+		"operation, sqlstate, reason, run) VALUES ($1, $2, $3, $4, $5, $6)",
 		6,
 		{REGCLASSOID, TEXTARRAYOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}};
 	Datum values[6] = {ObjectIdGetDatum(run->base),

@@ -283,9 +283,9 @@ update_by_key(DbvcDrive *drive, int count, Datum **keys, Datum *documents)
 	return updated;
 }
 
-void
-dbvc_drive_update(DbvcDrive *drive, int count, Datum **keys,
-				  ItemPointerData *tids, Datum *documents)
+static void
+update_rows(DbvcDrive *drive, int count, Datum **keys, ItemPointerData *tids,
+			Datum *documents)
 {
 	uint64 updated;
 
@@ -304,4 +304,23 @@ dbvc_drive_update(DbvcDrive *drive, int count, Datum **keys,
 				 errmsg("document was not updated"),
 				 errdetail("A trigger or a rule on %s has kept it from that.",
 						   drive->batch.adopted->base_name)));
+}
+
+void
+dbvc_drive_update(DbvcDrive *drive, int count, Datum **keys,
+				  ItemPointerData *tids, Datum *documents)
+{
+	/* a trigger of the user's may write another document than is given to it */
+	if (documents == NULL ||
+		!dbvc_adopted_get(drive->run.base, false)->runtime->before_update)
+	{
+		update_rows(drive, count, keys, tids, documents);
+		return;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		dbvc_write_slim(DatumGetJsonbP(documents[i]));
+		update_rows(drive, 1, &keys[i], &tids[i], &documents[i]);
+	}
+	dbvc_write_slim(NULL);
 }

@@ -370,7 +370,8 @@ dbvc_document_face_trigger(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		result = face_insert(&face, trigger->tg_trigtuple);
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		result = dbvc_face_update(&face, trigger->tg_newtuple);
+		result = dbvc_face_update(&face, trigger->tg_trigtuple,
+								  trigger->tg_newtuple);
 	else
 		result = face_delete(&face) ? trigger->tg_trigtuple : NULL;
 	SPI_finish();

@@ -53,7 +53,8 @@ extern Jsonb *dbvc_face_whole(const DbvcFace *face,
  * RETURNING shows, NULL if there is no such row any more.  40001 when somebody
  * else has changed the same.
  */
-extern HeapTuple dbvc_face_update(DbvcFace *face, HeapTuple new);
+extern HeapTuple dbvc_face_update(DbvcFace *face, HeapTuple old,
+								  HeapTuple new);
 
 /* The row as it is now, locked. */
 typedef struct DbvcCurrent

@@ -63,7 +63,12 @@ find_changes(DbvcFace *face)
 			continue;
 		}
 		if (bms_is_member(column, adopted->runtime->generated))
+		{
+			/* DEFAULT, which is NULL in a view */
+			if (face->new.nulls[i])
+				continue;
 			dbvc_face_refuse_generated(face, column);
+		}
 		face->changed = bms_add_member(face->changed, column);
 		face->key_changed |= is_key(adopted, column);
 	}
@@ -367,7 +372,7 @@ update_as_locked(DbvcFace *face, const DbvcLast *tried)
 }
 
 HeapTuple
-dbvc_face_update(DbvcFace *face, HeapTuple new)
+dbvc_face_update(DbvcFace *face, HeapTuple old, HeapTuple new)
 {
 	DbvcLast last;
 	HeapTuple result;
@@ -376,7 +381,7 @@ dbvc_face_update(DbvcFace *face, HeapTuple new)
 	find_changes(face);
 	/* nothing to do, and nothing that could go wrong */
 	if (!face->document_changed && bms_is_empty(face->changed))
-		return new;
+		return old;
 	if (!dbvc_reader_last(face->adopted, GetActiveSnapshot(), face->key,
 						  &last))
 		return update_as_locked(face, NULL);

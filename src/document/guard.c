@@ -26,6 +26,9 @@
 
 #include "util/errors.h"
 
+/* More writes than there will be, and no overflow after it. */
+#define DBVC_VERSION_MAX (PG_INT64_MAX / 2)
+
 /* ----------------------------------------------------------------- base */
 
 static bool
@@ -217,7 +220,14 @@ version_inserted(const Guarded *row)
 
 	if (row->writing == NULL)
 	{
-		/* a restore says what it was */
+		/* a restore says what it was; what is impossible it cannot have been */
+		if (given < 0 || given > DBVC_VERSION_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"%s\" cannot be " INT64_FORMAT,
+							DBVC_BASE_VERSION, given),
+					 errhint("Leave it out: 0 stands for a document that is "
+							 "whole.")));
 		if (given > 0)
 			check_split(row);
 		return given;
@@ -278,6 +288,8 @@ version_updated(const Guarded *row)
 	switch (row->writing->mode)
 	{
 		case DBVC_WRITE_WHOLE:
+			if (row->writing->slim != NULL)
+				check_written(row);
 			return 0;
 		case DBVC_WRITE_SPLIT:
 			check_written(row);

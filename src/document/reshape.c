@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -421,6 +422,8 @@ dbvc_reshape_lock_arguments(FunctionCallInfo fcinfo, int first,
 							   "positive")));
 	lock->timeout = (int) ms;
 	/* an older snapshot would not show what the lock was waited for */
+	PreventCommandDuringRecovery("adopting a table");
+	PreventCommandIfReadOnly("adopting a table");
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 						errmsg("this needs isolation level READ COMMITTED")));

@@ -280,8 +280,7 @@ dbvc_stored_write(DbvcStored *stored, const DbvcDocument *document,
 	dbvc_write_begin(adopted,
 					 adopted->releasing ? DBVC_WRITE_WHOLE : DBVC_WRITE_SPLIT,
 					 false);
-	if (!adopted->releasing)
-		dbvc_write_slim(data);
+	dbvc_write_slim(data);
 	if (!dbvc_base_update(adopted, columns, &row, stored->key, NULL, false,
 						  false))
 		ereport(ERROR,

@@ -215,11 +215,7 @@ foreach my $write (q{UPDATE users SET name = 'x' WHERE id = 1}, q{INSERT INTO us
 }
 $node->safe_psql('postgres', q{UPDATE users SET data = '{"n": 0, "dreamBook": [{"n": 0}]}' WHERE id BETWEEN 501 AND 505});
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
-TODO: {
-	local $TODO = 'says 55000';
-
-	like(error_of($standby, q{SELECT dbvc.document_adopt('users_twin', '{"a": "b"}')}), qr/ERROR:  25006/, 'standby: adopting: read-only');
-}
+like(error_of($standby, q{SELECT dbvc.document_adopt('users_twin', '{"a": "b"}')}), qr/ERROR:  25006/, 'standby: adopting: read-only');
 $reader = job($standby, 'reader', $look);
 wait_for($standby, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'reader' AND state = 'active'});
 is(error_of($node, 'CALL write_whole(150)'), '', 'whole documents are written on the primary');
