@@ -41,7 +41,33 @@ RESET ROLE;
 REVOKE SELECT ON users FROM regress_dbvc_limits;
 CALL dbvc.document_release('users');
 
+-- what would stop a release at its last step stops it before its first one
+CREATE TABLE dreamer (id int PRIMARY KEY, data jsonb);
+INSERT INTO dreamer VALUES (1, '{"dreamBook": [{"id": "fly"}]}');
+SELECT count(*) > 0 AS adopted FROM dbvc.document_adopt('dreamer', '{"dreamBook": "dream"}');
+CALL dbvc.document_backfill('dreamer');
+CREATE MATERIALIZED VIEW all_dreamers AS SELECT * FROM dreamer;
+CREATE VIEW fliers AS SELECT id FROM dreamer_items;
+CREATE FUNCTION first_of(dreamer) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE dreamer_dbvc_old ();
+CALL dbvc.document_release('dreamer');
+SELECT state FROM dbvc.document WHERE face = 'dreamer'::regclass;
+SELECT id, doc_version FROM dreamer_base;
+DROP MATERIALIZED VIEW all_dreamers;
+DROP VIEW fliers;
+DROP FUNCTION first_of;
+DROP TABLE dreamer_dbvc_old;
+
+-- doc_version may be renamed: a column that got its name is not dbvc's
+ALTER TABLE dreamer_base RENAME COLUMN doc_version TO "the version";
+ALTER TABLE dreamer_base ADD COLUMN doc_version text DEFAULT 'mine';
+SELECT action FROM dbvc.document_refresh('dreamer');
+SELECT * FROM dreamer;
+CALL dbvc.document_release('dreamer');
+SELECT * FROM dreamer;
+
 SET client_min_messages = warning;
+DROP TABLE dreamer;
 DROP TABLE users;
 DROP TABLE parted_base CASCADE;
 DROP TABLE parted_items;

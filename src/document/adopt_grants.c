@@ -248,7 +248,7 @@ dbvc_grants_base(DbvcReshape *reshape, const DbvcTable *table)
 	if (names != NULL)
 		dbvc_step(reshape, "grant what the view reads beside the columns",
 				  "GRANT SELECT (%s, xmin) ON TABLE %s TO %s",
-				  DBVC_BASE_VERSION, table->base, names);
+				  quote_identifier(table->version), table->base, names);
 }
 
 /* ----------------------------------------------------------------- items */

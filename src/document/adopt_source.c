@@ -91,6 +91,7 @@ dbvc_table_read(Oid oid)
 	table->row_security = dbvc_reshape_true(row[6]);
 	table->force_row_security = dbvc_reshape_true(row[7]);
 	table->comment = quoted_or_null(row[8]);
+	table->version = DBVC_BASE_VERSION;
 	read_columns(table);
 	return table;
 }

@@ -174,8 +174,8 @@ dbvc_face_query(const DbvcTable *table)
 							 "dbvc.document_read(%s::pg_catalog.regclass, "
 							 "b.%s, b.%s, b.xmin, %s) AS %s",
 							 quote_literal_cstr(table->base), column->quoted,
-							 DBVC_BASE_VERSION, key_list(table, false, "b."),
-							 column->quoted);
+							 quote_identifier(table->version),
+							 key_list(table, false, "b."), column->quoted);
 		else
 			appendStringInfo(&query, "b.%s", column->quoted);
 	}

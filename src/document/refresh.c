@@ -103,6 +103,7 @@ dbvc_table_adopted(const DbvcAdopted *adopted)
 		column->equal = pstrdup(adopted->key[k].equal);
 		table->key = lappend(table->key, column);
 	}
+	table->version = version->name;
 	table->columns = list_delete_ptr(table->columns, version);
 	return table;
 }

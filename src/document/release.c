@@ -109,8 +109,10 @@ refuse(DbvcDrive *drive)
 	const Release *release = drive->caller;
 
 	refuse_hidden(adopted);
+	dbvc_release_check(adopted);
 	if (release->releasing)
 		return;
+	adopted = dbvc_adopted_get(drive->run.base, false);
 	if (!release->discard_deleted)
 		refuse_deleted(adopted);
 	refuse_faults(adopted);

@@ -10,6 +10,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "executor/tuptable.h"
@@ -54,12 +55,48 @@ revoke_system_column(DbvcReshape *reshape, const DbvcTable *table)
 		"a.attname = 'xmin' AND EXISTS (SELECT 1 FROM "
 		"pg_catalog.pg_attribute v, pg_catalog.aclexplode(v.attacl) y WHERE "
 		"v.attrelid = $1 AND v.attname = $2 AND y.grantee = x.grantee)",
-		table->oid, DBVC_BASE_VERSION, 0);
+		table->oid, table->version, 0);
 
 	if (names != NULL)
 		dbvc_step(reshape, "revoke what the view read beside the columns",
 				  "REVOKE SELECT (xmin) ON TABLE %s FROM %s", table->base,
 				  names);
+}
+
+/* It goes without CASCADE. */
+static void
+refuse_on_items(DbvcReshape *reshape, const DbvcTable *table)
+{
+	/* but for the view, which goes first, and what goes with the table */
+	List *rows = dbvc_reshape_rows(
+		"SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, 0) "
+		"FROM pg_catalog.pg_depend d WHERE d.refclassid = "
+		"'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = $1 AND "
+		"d.deptype = 'n' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite "
+		"r WHERE r.tableoid = d.classid AND r.oid = d.objid AND r.ev_class = "
+		"$3::pg_catalog.oid) AND NOT EXISTS (SELECT 1 FROM "
+		"pg_catalog.pg_depend "
+		"o WHERE o.classid = d.classid AND o.objid = d.objid AND o.objsubid = "
+		"d.objsubid AND o.refclassid = d.refclassid AND o.refobjid = $1 AND "
+		"o.deptype IN ('a', 'i')) ORDER BY 1",
+		table->items_oid, NULL, (int) table->face_oid);
+	ListCell *lc;
+
+	foreach (lc, rows)
+		dbvc_problem(reshape, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+					 "%s depends on the items table",
+					 ((char **) lfirst(lc))[0]);
+}
+
+static void
+refuse_name(DbvcReshape *reshape, const DbvcTable *table, const char *name)
+{
+	Oid schema = get_namespace_oid(table->schema, false);
+
+	if (OidIsValid(get_relname_relid(name, schema)))
+		dbvc_problem(reshape, ERRCODE_DUPLICATE_TABLE,
+					 "the name \"%s\" is taken in schema \"%s\"", name,
+					 table->schema);
 }
 
 static void
@@ -71,6 +108,10 @@ list_steps(DbvcReshape *reshape, const DbvcTable *table)
 	List *dependents = NIL;
 
 	refuse_on_face(reshape, table->face_oid);
+	refuse_on_items(reshape, table);
+	refuse_name(reshape, table, old_name);
+	if (strcmp(schema, table->schema) != 0)
+		refuse_name(reshape, table, table->base_name);
 	dbvc_dependents_find(reshape, table->face_oid, 0, &dependents);
 	dbvc_grants_to_base(reshape, table, table->face_oid, false);
 	dbvc_grants_tell_extra(reshape, table, table->face_oid, true);
@@ -94,7 +135,7 @@ list_steps(DbvcReshape *reshape, const DbvcTable *table)
 	dbvc_step(reshape, "drop the view", "DROP VIEW %s", old);
 	dbvc_step(reshape, "drop items table", "DROP TABLE %s", table->items);
 	dbvc_step(reshape, "drop column", "ALTER TABLE %s DROP COLUMN %s",
-			  table->face, DBVC_BASE_VERSION);
+			  table->face, quote_identifier(table->version));
 }
 
 /*
@@ -132,6 +173,20 @@ unregister(const DbvcStep *step)
 		SPI_processed != 1)
 		elog(ERROR, "could not unregister an adopted table");
 	dbvc_owner_leave(&owner);
+}
+
+void
+dbvc_release_check(const DbvcAdopted *adopted)
+{
+	int level = dbvc_reshape_enter(-1);
+	DbvcReshape reshape = {0};
+	DbvcTable *table = dbvc_table_adopted(adopted);
+
+	list_steps(&reshape, table);
+	dbvc_reshape_refuse(&reshape,
+						psprintf("adopted table %s cannot be released",
+								 table->face));
+	dbvc_reshape_leave(level);
 }
 
 void

@@ -161,6 +161,7 @@ typedef struct DbvcTable
 	List *columns;		 /* of DbvcColumn, without doc_version */
 	List *key;
 	DbvcColumn *doc;
+	const char *version; /* unquoted: doc_version, whatever it is called */
 	DbvcParts *parts;
 	const char *parts_text;
 } DbvcTable;
@@ -269,5 +270,8 @@ extern int dbvc_expression_uses(const char *tree, Oid relation,
  * be re-pointed; 42501.
  */
 extern void dbvc_release_swap(const DbvcAdopted *adopted);
+
+/* What would keep it from that, asked before anything is joined. */
+extern void dbvc_release_check(const DbvcAdopted *adopted);
 
 #endif /* DBVC_RESHAPE_H */
