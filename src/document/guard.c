@@ -356,8 +356,10 @@ dbvc_document_items_trigger(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
 		refuse_call("document_items_trigger", "BEFORE", "STATEMENT");
 	items = RelationGetRelid(trigger->tg_relation);
-	/* dbvc, or a foreign key's action */
-	if (dbvc_write_of(InvalidOid, items) != NULL || InNoForceRLSOperation())
+	/* dbvc, or the action of the items' own foreign key, which acts as owner */
+	if (dbvc_write_of(InvalidOid, items) != NULL ||
+		(InNoForceRLSOperation() &&
+		 trigger->tg_relation->rd_rel->relowner == GetUserId()))
 		return PointerGetDatum(NULL);
 	/* a restore */
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
