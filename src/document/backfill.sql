@@ -82,7 +82,9 @@ SELECT run.base, run.source, run.operation, run.now_state AS state,
 	CASE WHEN run.now_state = 'running' AND run.done > 0 THEN run.updated_at +
 		pg_catalog.make_interval(secs => GREATEST(run.total - run.done, 0) * run.seconds / run.done) END AS eta,
 	run.reason
-FROM run;
+FROM run
+-- NULL when the table is gone
+WHERE pg_catalog.has_any_column_privilege(run.base::pg_catalog.oid, 'SELECT') IS NOT FALSE;
 COMMENT ON VIEW document_progress IS
 'the last backfill or release of each adopted table: how far it is, how fast, and when it will be done';
 

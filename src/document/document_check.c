@@ -443,8 +443,16 @@ check_trigger(Check *check, Oid relation, const char *name,
 	{
 		const Trigger *t = &triggers->triggers[i];
 
-		found |= strcmp(t->tgname, trigger) == 0 &&
-				 t->tgenabled != TRIGGER_DISABLED;
+		if (strcmp(t->tgname, trigger) != 0)
+			continue;
+		found = t->tgenabled != TRIGGER_DISABLED;
+		/* a restore that disables triggers enables them otherwise */
+		if (found && relation == check->adopted->base &&
+			t->tgenabled != TRIGGER_FIRES_ALWAYS)
+			fault(check, DBVC_CHECK_TRIGGERS,
+				  psprintf("trigger \"%s\" of %s does not fire always: "
+						   "ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+						   trigger, name, name, trigger));
 	}
 	table_close(rel, AccessShareLock);
 	if (!found)

@@ -320,6 +320,8 @@ delete_row(const DbvcFace *face, const DbvcLast *last)
 	dbvc_write_begin(face->adopted, DBVC_WRITE_BUMP, true);
 	done = dbvc_base_delete(face->adopted, face->key, last);
 	dbvc_write_end();
+	if (done)
+		dbvc_face_touch(face);
 	return done;
 }
 

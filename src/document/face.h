@@ -48,6 +48,13 @@ extern HeapTuple dbvc_face_result(DbvcFace *face, Jsonb *document);
 extern Jsonb *dbvc_face_whole(const DbvcFace *face,
 							  const DbvcDocument *document);
 
+/* in touched.c */
+
+/* Note that the running statement has written this document. */
+extern void dbvc_face_touch(const DbvcFace *face);
+/* Has it?  True also when there were too many to know. */
+extern bool dbvc_face_touched(const DbvcFace *face);
+
 /* in face_update.c */
 
 /*

@@ -147,6 +147,8 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 								returning, true);
 	dbvc_write_end();
 	face->stored_whole = whole;
+	if (done)
+		dbvc_face_touch(face);
 	return done;
 }
 
@@ -303,12 +305,23 @@ dbvc_face_lock(DbvcFace *face, const DbvcLast *tried)
 		!same_documents(adopted, current->old, current->stored->document);
 	/*
 	 * What this transaction wrote before the statement, the statement has
-	 * read: so it was the statement itself, which does not come back to a row
-	 * a second time.
+	 * read.  So it was the statement itself, which does not come back to a
+	 * row, or something that it has called.
 	 */
 	if ((current->document || !bms_is_empty(current->columns)) &&
 		TransactionIdIsCurrentTransactionId(last.xmin))
-		return NULL;
+	{
+		if (dbvc_face_touched(face))
+			return NULL;
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("document to be written was already modified by an "
+						"operation triggered by the current command"),
+				 errdetail("Document %s of %s.",
+						   dbvc_adopted_key_text(adopted, face->key),
+						   adopted->name),
+				 errhint("Write it in a statement of its own.")));
+	}
 	return current;
 }
 
