@@ -64,7 +64,8 @@ dbvc_face_refuse_generated(const DbvcFace *face, AttrNumber column)
  * The row as it came, to be returned as it is.  The executor frees a tuple
  * that a trigger replaces at once, but one that it gives back at the end of
  * the query only.  To copy a document costs more than that, as long as there
- * are not many: so many of a transaction are given back, then copied.
+ * are not many: the first of a transaction is given back, and what else fits
+ * into dbvc.document_buffer; then they are copied.
  */
 HeapTuple
 dbvc_face_given(HeapTuple tuple)
@@ -77,7 +78,7 @@ dbvc_face_given(HeapTuple tuple)
 		transaction = GetTopTransactionId();
 		given = 0;
 	}
-	if (given + tuple->t_len > dbvc_document_buffer())
+	if (given > 0 && given + tuple->t_len > dbvc_document_buffer())
 		return heap_copytuple(tuple);
 	given += tuple->t_len;
 	return tuple;
