@@ -206,7 +206,7 @@ my $nowhere = PostgreSQL::Test::Utils::tempdir();
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 $node->command_ok([ 'pg_dump', '-f', $dump, 'lost' ], 'a dump is made while dbvc is there');
 my $destdir = $node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE name = 'extension_destdir'});
-$node->append_conf('postgresql.conf', "dynamic_library_path = '$nowhere'" . ($destdir ? "\nextension_destdir = '$nowhere'" : ''));
+$node->append_conf('postgresql.conf', "dynamic_library_path = '$nowhere:\$libdir'" . ($destdir ? "\nextension_destdir = '$nowhere'" : ''));
 $node->restart;
 if (run_sql($node, { db => 'lost' }, 'SELECT FROM users')->{ok} && error_of($node, { db => 'lost' }, 'SELECT data FROM users') eq '')
 {
