@@ -115,10 +115,9 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 		if (stored->isnull || data == NULL || stored->version == 0 || whole ||
 			!dbvc_jsonb_same(data, stored->document->slim))
 			columns = bms_add_member(columns, adopted->base_doc);
-	}
-	if (write_document)
 		columns = dbvc_base_raise(adopted, columns, &face->row,
 								  whole ? -1 : stored->version);
+	}
 	if (face->key_changed)
 	{
 		keys = bms_int_members(key_columns(adopted), face->changed);
@@ -129,8 +128,8 @@ write_row(DbvcFace *face, DbvcStored *stored, const DbvcDocument *document,
 					 : write_document ? DBVC_WRITE_SPLIT
 									  : DBVC_WRITE_BUMP,
 					 true);
-	if (write_document && !whole)
-		dbvc_write_slim(document ? document->slim : NULL);
+	if (write_document && document != NULL)
+		dbvc_write_slim(DatumGetJsonbP(face->row.values[adopted->base_doc]));
 	if (keys == NULL || write_document || !bms_is_empty(columns))
 	{
 		done = dbvc_base_update(adopted, columns, &face->row, face->key, last,

@@ -370,11 +370,13 @@ dbvc_document_items_trigger(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 	{
 		Relation base = RelationIdGetRelation(adopted->base);
-		bool locked =
-			base != NULL &&
-			CheckRelationLockedByMe(base, AccessExclusiveLock, false);
+		bool locked = false;
 
-		RelationClose(base);
+		if (base != NULL)
+		{
+			locked = CheckRelationLockedByMe(base, AccessExclusiveLock, false);
+			RelationClose(base);
+		}
 		if (locked)
 			return PointerGetDatum(NULL);
 	}

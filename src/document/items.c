@@ -5,8 +5,9 @@
  * There are two ways.  Where the executor would do nothing but put rows into
  * a table and its indexes, that is done here, for many items at once, as COPY
  * does it.  The foreign key need not be checked: the document's row has just
- * been written by this transaction, or is locked.  Where there is more to do (row security, triggers, partitions,
- * constraints, columns that are not dbvc's), it is plain SQL.
+ * been written by this transaction, or is locked.  Where there is more to do
+ * (row security, triggers, partitions, constraints, columns that are not
+ * dbvc's), it is plain SQL.
  */
 #include "document/runtime.h"
 

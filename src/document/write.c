@@ -191,7 +191,9 @@ dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls, Oid target,
 			   bool counted, bool at_once)
 {
 	MemoryContext context = CurrentMemoryContext;
+	/* a write inside the statement may move this one elsewhere */
 	DbvcWriting *current = dbvc_write_current();
+	const DbvcAdopted *adopted = current->adopted;
 	int rc;
 
 	current->fired = 0;
@@ -210,11 +212,11 @@ dbvc_write_run(SPIPlanPtr plan, Datum *values, const char *nulls, Oid target,
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("trigger \"%s\" of %s did not run", DBVC_BASE_TRIGGER,
-						current->adopted->base_name),
+						adopted->base_name),
 				 errdetail("It counts the writes of documents."),
 				 errhint("Enable it with ALTER TABLE %s ENABLE ALWAYS TRIGGER "
 						 "%s.",
-						 current->adopted->base_name, DBVC_BASE_TRIGGER)));
+						 adopted->base_name, DBVC_BASE_TRIGGER)));
 	return SPI_processed;
 }
 
