@@ -1,0 +1,221 @@
+/*
+ * snapshot.h
+ *		The schema at a point in time, compared and kept.
+ *
+ * catalog.c reads the system catalogs under one MVCC snapshot, define_*.c turn
+ * them into definitions, detector.c tells which objects' rows have changed since
+ * the last time, capture.c makes a list of all objects from these three,
+ * list.c and page.c keep it, difference.c compares two.
+ */
+#ifndef DBVC_SNAPSHOT_H
+#define DBVC_SNAPSHOT_H
+
+#include "crypto/crypto.h"
+#include "snapshot/definition.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* ------------------------------------------------------------------ lists */
+
+/* One object in a list. Strings are in UTF-8 and live in the list's context. */
+typedef struct DbvcEntry
+{
+	const char *type;
+	const char *identity;
+	const char *schema; /* "" for none */
+	const char *parent; /* "" for none */
+	uint8 hash[DBVC_SHA256_LEN];
+	Oid classid; /* who it was in this database */
+	Oid objid;
+	uint64 rows; /* sum over its catalog rows (detector.c) */
+	bool unstable;
+	int attnum_count; /* 0: 1, 2, 3 ... */
+	int16 *attnums;
+} DbvcEntry;
+
+/* Sorted by type and identity, bytewise. */
+typedef struct DbvcList
+{
+	MemoryContext context;
+	int count;
+	int allocated;
+	DbvcEntry *entries;
+} DbvcList;
+
+/* in list.c */
+
+extern DbvcList *dbvc_list_new(MemoryContext context);
+/* Append a copy of a definition as an entry. */
+extern void dbvc_list_add(DbvcList *list, const DbvcDefinition *definition,
+						  uint64 rows);
+extern void dbvc_list_sort(DbvcList *list);
+extern int dbvc_entry_compare(const DbvcEntry *a, const DbvcEntry *b);
+/* What a snapshot of some schemas holds: objects in them and the schemas themselves. schemas NIL: everything; settings: per-database and per-role settings too. */
+extern DbvcList *dbvc_list_filter(const DbvcList *list, const List *schemas,
+								  bool settings);
+/*
+ * SHA-256 over "dbvc-snapshot\0", u32 DBVC_DEFINITION_VERSION, u32 major, and for each entry u32 length and bytes of type and of identity, and the hash.
+ * Integers are big-endian.
+ */
+extern void dbvc_list_fingerprint(const DbvcList *list,
+								  uint8 out[DBVC_SHA256_LEN]);
+
+/* in page.c: lists are kept in pages, cut where the entries say so, so that two lists share the pages in which they are equal */
+
+/* Store the pages that are not there yet, and the page of their hashes, whose
+ * hash comes out.  Needs SPI and an owner scope. */
+extern void dbvc_list_store(const DbvcList *list, uint8 root[DBVC_SHA256_LEN]);
+extern DbvcList *dbvc_list_load(const uint8 root[DBVC_SHA256_LEN],
+								MemoryContext context);
+/* Only the entries of pages that the other list does not have: (a) and (b) get what differs, and some that does not. */
+extern void dbvc_list_load_differing(const uint8 a[DBVC_SHA256_LEN],
+									 const uint8 b[DBVC_SHA256_LEN],
+									 DbvcList **only_a, DbvcList **only_b,
+									 MemoryContext context);
+
+/* --------------------------------------------------------------- detector */
+
+/* Sums of catalog rows: one for each object, one for what names everything (roles, schemas, system objects ...). */
+typedef struct DbvcSums DbvcSums;
+
+/* in detector.c */
+
+/* Read the catalogs and sum them up; keep: and hold the rows (*catalog). In the current context. */
+extern DbvcSums *dbvc_sums_read(Snapshot snapshot, const uint8 key[16],
+								DbvcCatalog **keep);
+/* The sum of an object's rows, 0 when it has none. */
+extern uint64 dbvc_sums_object(const DbvcSums *sums, Oid classid, Oid objid);
+/* Equal in every row, and, if versions, also in the rows' versions (xmin, ctid): nothing was changed in between, not even there and back. */
+extern bool dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b,
+							bool versions);
+/* As bytes, to be stored; and back.  NULL when they are not of this server version, definition version, database, or not well formed. */
+extern bytea *dbvc_sums_store(const DbvcSums *sums);
+extern DbvcSums *dbvc_sums_load(const bytea *stored);
+extern const uint8 *dbvc_sums_key(const DbvcSums *sums);
+
+typedef struct DbvcObject
+{
+	Oid classid;
+	Oid objid;
+} DbvcObject;
+/*
+ * Objects whose definitions may differ between two states: those with other rows, and what depends on them
+ * through pg_depend, all as wholes (dbvc_definition_whole).  also: objects to look at in any case.
+ * False when everything may differ, or so much that all is faster.  catalog: sparse, of the later state.
+ */
+extern bool dbvc_sums_changed(const DbvcSums *before, const DbvcSums *after,
+							  DbvcCatalog *catalog, const DbvcObject *also,
+							  int also_count, DbvcObject **changed,
+							  int *count);
+
+/* ---------------------------------------------------------------- capture */
+
+/* A definition that was made during a capture. */
+typedef struct DbvcBody
+{
+	uint8 hash[DBVC_SHA256_LEN]; /* first: the key */
+	const char *text;			 /* UTF-8 */
+	Size len;
+} DbvcBody;
+
+/* The live schema. */
+typedef struct DbvcCapture
+{
+	MemoryContext context; /* everything below lives here */
+	DbvcSums *sums;
+	DbvcList *
+		list; /* complete: all schemas, and settings; NULL when root is set and nobody asked for it */
+	bool
+		has_root; /* the list is stored under root: nothing has changed since */
+	uint8 root[DBVC_SHA256_LEN];
+	HTAB *
+		bodies; /* of DbvcBody: those made now; others are in dbvc.definition */
+	bool full;	/* made from nothing */
+	int objects_defined; /* definitions made now */
+	int rounds;			 /* 1, or more when the schema changed meanwhile */
+} DbvcCapture;
+
+/* in capture.c */
+
+/*
+ * The schema as it is now, with what the current transaction has done, as one consistent state; raises
+ * t_r_serialization_failure when other sessions change it faster than it can be read.  Starts from base, or from the stored
+ * state when base is NULL, and makes only what may have changed since; full: starts from nothing.
+ * Needs SPI; enters an owner scope itself.  Leaves no lock behind.
+ */
+extern DbvcCapture *dbvc_capture_live(const DbvcCapture *base, bool full);
+/* The list, loaded if it was not. */
+extern DbvcList *dbvc_capture_list(DbvcCapture *capture);
+/* Body of a definition: of this capture, or stored; UTF-8; NULL if unknown. */
+extern const char *dbvc_capture_body(const DbvcCapture *capture,
+									 const uint8 hash[DBVC_SHA256_LEN]);
+
+/* in keep.c */
+
+/* Keep what is captured: definitions, pages, event, state for the next one.  Returns the snapshot's id.  Needs SPI. role: on whose behalf */
+extern char *dbvc_snapshot_keep(DbvcCapture *capture, const char *label,
+								const List *schemas, bool settings, Oid role);
+
+/* A kept snapshot. */
+typedef struct DbvcSnapshot
+{
+	const char *id;
+	int64 event_id;
+	uint8 root[DBVC_SHA256_LEN];
+	uint8 fingerprint[DBVC_SHA256_LEN];
+	int server_version;
+	int definition_version;
+	uint64 system_identifier;
+	Oid database;
+	List *schemas;
+	bool settings;
+} DbvcSnapshot;
+/* By id, or the newest when id is NULL; raises DBVC_UNKNOWN_SNAPSHOT.  Needs SPI and an owner scope. */
+extern DbvcSnapshot *dbvc_snapshot_find(const char *id);
+
+/* ------------------------------------------------------------- difference */
+
+typedef struct DbvcDifference
+{
+	const char *change; /* "created", "dropped", "altered", "renamed" */
+	const char *type;
+	const char *identity;
+	const char *attribute; /* path, or NULL */
+	Jsonb *before;		   /* or NULL */
+	Jsonb *after;
+} DbvcDifference;
+
+/* Where the bodies of one side are. */
+typedef const char *(*DbvcBodyReader)(const void *side,
+									  const uint8 hash[DBVC_SHA256_LEN]);
+
+typedef struct DbvcSide
+{
+	const DbvcList *list; /* may leave out what is equal on both sides */
+	DbvcBodyReader body;
+	const void *arg;
+} DbvcSide;
+
+/* in difference.c */
+
+/*
+ * What has to be done to get from one to the other, in the order: type, identity, change, attribute; List of DbvcDifference in the current context.
+ * same_oids: OIDs of both sides are of one database, so that equal OIDs are the same object under another name.
+ * detail: also parts of what was created or dropped, and what changed only because
+ * something else was renamed.
+ */
+extern List *dbvc_differences(const DbvcSide *before, const DbvcSide *after,
+							  bool same_oids, bool detail);
+/* Between two captures of one transaction (the proof of reversal). */
+extern List *dbvc_capture_differences(DbvcCapture *before, DbvcCapture *after);
+/* One line for an error's detail or a notice: altered table public.t: columns.a.type "integer" -> "bigint" */
+extern char *dbvc_difference_text(const DbvcDifference *difference);
+
+/* in snapshot_settings.c */
+extern void dbvc_snapshot_init(void);
+/* dbvc.snapshot_on_migrate */
+extern bool dbvc_snapshot_on_migrate(void);
+
+#endif /* DBVC_SNAPSHOT_H */
