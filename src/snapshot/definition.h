@@ -17,6 +17,8 @@
 #include "crypto/crypto.h"
 #include "snapshot/catalog.h"
 
+#include "utils/acl.h"
+
 /* Raised when a definition of the same object would look otherwise. */
 #define DBVC_DEFINITION_VERSION 1
 
@@ -243,6 +245,10 @@ extern bool dbvc_is_extension_member(DbvcCatalog *catalog, Oid classid,
 extern void dbvc_describe_acl(DbvcCatalog *catalog, DbvcJson *json,
 							  const char *key, struct varlena *acl,
 							  ObjectType type, Oid owner);
+/* The same, with what is usual given as such. */
+extern void dbvc_describe_grants(DbvcCatalog *catalog, DbvcJson *json,
+								 const char *key, struct varlena *acl,
+								 const Acl *usual);
 extern void dbvc_describe_comment(DbvcCatalog *catalog, DbvcJson *json,
 								  Oid classid, Oid objid,
 								  int32 objsubid); /* key "comment" */
