@@ -405,36 +405,6 @@ dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
 {
 	elog(ERROR, "dbvc_deparse_queries is not there yet");
 }
-W DbvcList *
-dbvc_list_new(MemoryContext context)
-{
-	elog(ERROR, "dbvc_list_new is not there yet");
-}
-W void
-dbvc_list_add(DbvcList *list, const DbvcDefinition *definition, uint64 rows)
-{
-	elog(ERROR, "dbvc_list_add is not there yet");
-}
-W void
-dbvc_list_sort(DbvcList *list)
-{
-	elog(ERROR, "dbvc_list_sort is not there yet");
-}
-W int
-dbvc_entry_compare(const DbvcEntry *a, const DbvcEntry *b)
-{
-	elog(ERROR, "dbvc_entry_compare is not there yet");
-}
-W DbvcList *
-dbvc_list_filter(const DbvcList *list, const List *schemas, bool settings)
-{
-	elog(ERROR, "dbvc_list_filter is not there yet");
-}
-W void
-dbvc_list_fingerprint(const DbvcList *list, uint8 out[DBVC_SHA256_LEN])
-{
-	elog(ERROR, "dbvc_list_fingerprint is not there yet");
-}
 W void
 dbvc_list_store(const DbvcList *list, uint8 root[DBVC_SHA256_LEN])
 {
@@ -531,14 +501,4 @@ W char *
 dbvc_difference_text(const DbvcDifference *difference)
 {
 	elog(ERROR, "dbvc_difference_text is not there yet");
-}
-W void
-dbvc_snapshot_init(void)
-{
-	elog(ERROR, "dbvc_snapshot_init is not there yet");
-}
-W bool
-dbvc_snapshot_on_migrate(void)
-{
-	elog(ERROR, "dbvc_snapshot_on_migrate is not there yet");
 }
