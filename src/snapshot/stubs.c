@@ -225,36 +225,6 @@ dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
 {
 	elog(ERROR, "dbvc_deparse_queries is not there yet");
 }
-W DbvcList *
-dbvc_list_new(MemoryContext context)
-{
-	elog(ERROR, "dbvc_list_new is not there yet");
-}
-W void
-dbvc_list_add(DbvcList *list, const DbvcDefinition *definition, uint64 rows)
-{
-	elog(ERROR, "dbvc_list_add is not there yet");
-}
-W void
-dbvc_list_sort(DbvcList *list)
-{
-	elog(ERROR, "dbvc_list_sort is not there yet");
-}
-W int
-dbvc_entry_compare(const DbvcEntry *a, const DbvcEntry *b)
-{
-	elog(ERROR, "dbvc_entry_compare is not there yet");
-}
-W DbvcList *
-dbvc_list_filter(const DbvcList *list, const List *schemas, bool settings)
-{
-	elog(ERROR, "dbvc_list_filter is not there yet");
-}
-W void
-dbvc_list_fingerprint(const DbvcList *list, uint8 out[DBVC_SHA256_LEN])
-{
-	elog(ERROR, "dbvc_list_fingerprint is not there yet");
-}
 W void
 dbvc_list_store(const DbvcList *list, uint8 root[DBVC_SHA256_LEN])
 {
@@ -351,68 +321,4 @@ W char *
 dbvc_difference_text(const DbvcDifference *difference)
 {
 	elog(ERROR, "dbvc_difference_text is not there yet");
-}
-W void
-dbvc_snapshot_init(void)
-{
-	elog(ERROR, "dbvc_snapshot_init is not there yet");
-}
-W bool
-dbvc_snapshot_on_migrate(void)
-{
-	elog(ERROR, "dbvc_snapshot_on_migrate is not there yet");
-}
-W DbvcCatalog *
-dbvc_catalog_open(Snapshot snapshot, bool full)
-{
-	elog(ERROR, "dbvc_catalog_open is not there yet");
-}
-W Snapshot
-dbvc_catalog_snapshot(const DbvcCatalog *catalog)
-{
-	elog(ERROR, "dbvc_catalog_snapshot is not there yet");
-}
-W MemoryContext
-dbvc_catalog_context(const DbvcCatalog *catalog)
-{
-	elog(ERROR, "dbvc_catalog_context is not there yet");
-}
-W bool
-dbvc_catalog_is_full(const DbvcCatalog *catalog)
-{
-	elog(ERROR, "dbvc_catalog_is_full is not there yet");
-}
-W DbvcRow *
-dbvc_catalog_rows(DbvcCatalog *catalog, DbvcShelf shelf, Oid classid, Oid key)
-{
-	elog(ERROR, "dbvc_catalog_rows is not there yet");
-}
-W Datum
-dbvc_row_attribute(DbvcCatalog *catalog, DbvcShelf shelf, const DbvcRow *row,
-				   AttrNumber attribute, bool *isnull)
-{
-	elog(ERROR, "dbvc_row_attribute is not there yet");
-}
-W struct varlena *
-dbvc_row_varlena(DbvcCatalog *catalog, DbvcShelf shelf, const DbvcRow *row,
-				 AttrNumber attribute)
-{
-	elog(ERROR, "dbvc_row_varlena is not there yet");
-}
-W char *
-dbvc_row_string(DbvcCatalog *catalog, DbvcShelf shelf, const DbvcRow *row,
-				AttrNumber attribute)
-{
-	elog(ERROR, "dbvc_row_string is not there yet");
-}
-W void
-dbvc_catalog_each(DbvcCatalog *catalog, DbvcShelf shelf,
-				  void (*visit)(DbvcRow *row, void *arg), void *arg)
-{
-	elog(ERROR, "dbvc_catalog_each is not there yet");
-}
-W DbvcShelf
-dbvc_shelf_of_class(Oid classid)
-{
-	elog(ERROR, "dbvc_shelf_of_class is not there yet");
 }
