@@ -230,7 +230,7 @@ extern const char *dbvc_column_name(DbvcCatalog *catalog, Oid relation,
 extern const char **dbvc_column_names(DbvcCatalog *catalog, Oid relation,
 									  int *count);
 /* name quoted by quote_identifier(), and schema.name; palloc'd */
-extern char *dbvc_qualified(const char *schema, const char *name);
+extern char *dbvc_qualified_name(const char *schema, const char *name);
 
 /* System schemas, temporary ones, toast: nothing in them is an object of a snapshot. */
 extern bool dbvc_schema_is_captured(DbvcCatalog *catalog, Oid schema);

@@ -204,7 +204,7 @@ static const struct
 };
 
 char *
-dbvc_qualified(const char *schema, const char *name)
+dbvc_qualified_name(const char *schema, const char *name)
 {
 	return quote_qualified_identifier(schema, name);
 }
@@ -229,7 +229,7 @@ make_simple(DbvcCatalog *catalog, NameKind kind, Oid oid)
 	name = NameStr(*(const NameData *) (fixed + sources[kind].name));
 	if (sources[kind].schema == NO_SCHEMA)
 		return pstrdup(quote_identifier(name));
-	return dbvc_qualified(
+	return dbvc_qualified_name(
 		dbvc_schema_name(catalog,
 						 *(const Oid *) (fixed + sources[kind].schema)),
 		name);
@@ -261,10 +261,10 @@ make_function(DbvcCatalog *catalog, Oid function)
 		return number(function);
 	proc = dbvc_form(row, pg_proc);
 	initStringInfo(&buf);
-	appendStringInfoString(&buf,
-						   dbvc_qualified(dbvc_schema_name(catalog,
-														   proc->pronamespace),
-										  NameStr(proc->proname)));
+	appendStringInfoString(
+		&buf,
+		dbvc_qualified_name(dbvc_schema_name(catalog, proc->pronamespace),
+							NameStr(proc->proname)));
 	appendStringInfoChar(&buf, '(');
 	for (int i = 0; i < proc->pronargs; i++)
 	{

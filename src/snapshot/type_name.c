@@ -78,11 +78,12 @@ spell(DbvcCatalog *catalog, Form_pg_type type, int32 typmod, bool qualified)
 
 	if (name != NULL)
 		return name;
-	name =
-		dbvc_qualified(!qualified && type->typnamespace == PG_CATALOG_NAMESPACE
-						   ? NULL
-						   : dbvc_schema_name(catalog, type->typnamespace),
-					   NameStr(type->typname));
+	name = dbvc_qualified_name(!qualified && type->typnamespace ==
+												 PG_CATALOG_NAMESPACE
+								   ? NULL
+								   : dbvc_schema_name(catalog,
+													  type->typnamespace),
+							   NameStr(type->typname));
 	return typmod >= 0 ? with_modifier(name, typmod, type->typmodout) : name;
 }
 
