@@ -103,6 +103,21 @@ typedef struct DbvcObject
 	Oid classid;
 	Oid objid;
 } DbvcObject;
+/* May they be compared object by object: same key, same context? */
+extern bool dbvc_sums_comparable(const DbvcSums *a, const DbvcSums *b);
+extern uint32 dbvc_sums_count(const DbvcSums *sums);
+/* Show each object whose rows differ, once. */
+extern void dbvc_sums_differing(const DbvcSums *before, const DbvcSums *after,
+								void (*visit)(const DbvcObject *object,
+											  void *arg),
+								void *arg);
+/* Note which entries are unstable, and their hashes. */
+extern void dbvc_sums_set_unstable(DbvcSums *sums, const DbvcList *list);
+/* The ith of them, if there is one; returns their number. */
+extern int dbvc_sums_unstable(const DbvcSums *sums, int i, DbvcObject *object,
+							  const uint8 **hash);
+
+/* in closure.c */
 /*
  * Objects whose definitions may differ between two states: those with other rows, and what depends on them
  * through pg_depend, all as wholes (dbvc_definition_whole).  also: objects to look at in any case.
