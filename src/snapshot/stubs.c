@@ -516,22 +516,6 @@ dbvc_snapshot_find(const char *id)
 {
 	elog(ERROR, "dbvc_snapshot_find is not there yet");
 }
-W List *
-dbvc_differences(const DbvcSide *before, const DbvcSide *after, bool same_oids,
-				 bool detail)
-{
-	elog(ERROR, "dbvc_differences is not there yet");
-}
-W List *
-dbvc_capture_differences(DbvcCapture *before, DbvcCapture *after)
-{
-	elog(ERROR, "dbvc_capture_differences is not there yet");
-}
-W char *
-dbvc_difference_text(const DbvcDifference *difference)
-{
-	elog(ERROR, "dbvc_difference_text is not there yet");
-}
 W void
 dbvc_snapshot_init(void)
 {
