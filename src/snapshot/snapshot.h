@@ -50,6 +50,9 @@ extern DbvcList *dbvc_list_new(MemoryContext context);
 /* Append a copy of a definition as an entry. */
 extern void dbvc_list_add(DbvcList *list, const DbvcDefinition *definition,
 						  uint64 rows);
+/* An empty entry at the end. */
+extern DbvcEntry *dbvc_list_append(DbvcList *list);
+extern bool dbvc_entry_is_schema(const DbvcEntry *entry);
 extern void dbvc_list_sort(DbvcList *list);
 extern int dbvc_entry_compare(const DbvcEntry *a, const DbvcEntry *b);
 /* What a snapshot of some schemas holds: objects in them and the schemas themselves. schemas NIL: everything; settings: per-database and per-role settings too. */
