@@ -506,23 +506,30 @@ append_value(StringInfo line, Jsonb *value)
 char *
 dbvc_difference_text(const DbvcDifference *difference)
 {
+	bool renamed = strcmp(difference->change, "renamed") == 0;
 	StringInfoData line;
+	JsonbValue old;
 
 	initStringInfo(&line);
-	appendStringInfo(&line, "%s %s %s", difference->change, difference->type,
-					 difference->identity);
-	if (strcmp(difference->change, "renamed") == 0)
+	appendStringInfo(&line, "%s %s ", difference->change, difference->type);
+	if (renamed && JsonbExtractScalar(&difference->before->root, &old))
+		appendStringInfo(&line, "%.*s -> ", old.val.string.len,
+						 old.val.string.val);
+	appendStringInfoString(&line, difference->identity);
+	if (strcmp(difference->change, "altered") == 0)
 	{
-		appendStringInfoString(&line, ", before ");
+		appendStringInfo(&line, ": %s%s",
+						 difference->attribute ? difference->attribute : "",
+						 difference->attribute ? " " : "");
 		append_value(&line, difference->before);
+		appendStringInfoString(&line, " -> ");
+		append_value(&line, difference->after);
 	}
-	if (strcmp(difference->change, "altered") != 0)
-		return line.data;
-	appendStringInfo(&line, ": %s%s",
-					 difference->attribute ? difference->attribute : "",
-					 difference->attribute ? " " : "");
-	append_value(&line, difference->before);
-	appendStringInfoString(&line, " -> ");
-	append_value(&line, difference->after);
+	/* a name may hold line feeds */
+	for (char *at = line.data; *at != '\0'; at++)
+	{
+		if ((unsigned char) *at < ' ')
+			*at = ' ';
+	}
 	return line.data;
 }
