@@ -69,7 +69,7 @@ extern void dbvc_list_fingerprint(const DbvcList *list,
 typedef const char *(*DbvcBodyReader)(const void *side,
 									  const uint8 hash[DBVC_SHA256_LEN]);
 
-/* in page.c: lists are kept in pages, cut where the entries say so, so that two lists share the pages in which they are equal.
+/* in page_store.c: lists are kept in pages, cut where the entries say so, so that two lists share the pages in which they are equal.
  * Everything here needs SPI and an owner scope. */
 
 typedef struct DbvcPageRef
