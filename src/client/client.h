@@ -109,6 +109,8 @@ typedef struct Options
 	bool settings;		 /* those of the database and of roles too */
 	bool detail;		 /* of differences */
 	bool dry_run;
+	bool rehearse;
+	bool reversal;
 	bool out_of_order;
 	bool allow_missing;
 
