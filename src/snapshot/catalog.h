@@ -152,6 +152,12 @@ extern void dbvc_catalog_each(DbvcCatalog *catalog, DbvcShelf shelf,
 							  void (*visit)(DbvcRow *row, void *arg),
 							  void *arg);
 
+/* The keys of a shelf of a full catalog, each once, in order; for shelves without a class attribute. palloc'd */
+extern Oid *dbvc_catalog_keys(DbvcCatalog *catalog, DbvcShelf shelf,
+							  int *count);
+/* Class of the objects whose rows a shelf has. */
+extern Oid dbvc_shelf_relation(DbvcShelf shelf);
+
 /* What is left out of every catalog, whatever else there is. */
 extern bool dbvc_catalog_skips(Oid relation, HeapTuple tuple);
 /* Is shown every row of every relation, those that are left out too. */

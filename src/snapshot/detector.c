@@ -715,6 +715,17 @@ dbvc_sums_set_unstable(DbvcSums *sums, const DbvcList *list)
 	}
 }
 
+void
+dbvc_sums_copy_unstable(DbvcSums *to, const DbvcSums *from)
+{
+	Size size = Max(from->unstable_count, 1) * sizeof(DbvcUnstable);
+
+	to->unstable_count = from->unstable_count;
+	to->unstable = MemoryContextAlloc(to->context, size);
+	memcpy(to->unstable, from->unstable,
+		   from->unstable_count * sizeof(DbvcUnstable));
+}
+
 int
 dbvc_sums_unstable(const DbvcSums *sums, int i, DbvcObject *object,
 				   const uint8 **hash)
@@ -839,6 +850,22 @@ dbvc_sums_load(const bytea *stored)
 		palloc(Max(head.unstable_count, 1) * sizeof(DbvcUnstable));
 	memcpy(sums->unstable, at, head.unstable_count * sizeof(DbvcUnstable));
 	return sums;
+}
+
+bool
+dbvc_sums_stored_key(const bytea *stored, uint8 key[DBVC_SIPHASH_KEY_LEN])
+{
+	StoredSums head;
+
+	if (VARSIZE_ANY_EXHDR(stored) < sizeof(head))
+		return false;
+	memcpy(&head, VARDATA_ANY(stored), sizeof(head));
+	if (head.magic != SUMS_MAGIC || head.format != SUMS_FORMAT ||
+		head.system_identifier != GetSystemIdentifier() ||
+		head.database != MyDatabaseId)
+		return false;
+	memcpy(key, head.key, DBVC_SIPHASH_KEY_LEN);
+	return true;
 }
 
 const uint8 *
