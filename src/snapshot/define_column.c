@@ -169,6 +169,35 @@ varlena(Columns *all, const DbvcRow *row, AttrNumber attribute)
 							attribute);
 }
 
+/*
+ * Options that somebody has set.  Some builds of the server stamp each new
+ * column with an option of their own, which is another one after a restore and
+ * which neither ALTER nor pg_dump know of.
+ */
+struct varlena *
+dbvc_column_options(DbvcCatalog *catalog, const DbvcRow *row)
+{
+	static const char stamp[] = "pg_attver=";
+	struct varlena *options;
+	List *texts;
+	List *kept = NIL;
+	ListCell *cell;
+
+	if (row == NULL || !dbvc_row_has(row, Anum_pg_attribute_attoptions))
+		return NULL;
+	options = dbvc_row_varlena(catalog, DBVC_SHELF_ATTRIBUTE, row,
+							   Anum_pg_attribute_attoptions);
+	texts = dbvc_text_array_list((ArrayType *) options);
+	foreach (cell, texts)
+		if (strncmp(lfirst(cell), stamp, sizeof(stamp) - 1) != 0)
+			kept = lappend(kept, lfirst(cell));
+	if (kept == NIL)
+		return NULL;
+	return list_length(kept) == list_length(texts)
+			   ? options
+			   : (struct varlena *) dbvc_list_text_array(kept);
+}
+
 /* The constraint behind NOT NULL, where there is more to say than that. */
 static void
 describe_not_null(Columns *all, const DbvcRow *row, const char *column)
@@ -259,8 +288,7 @@ describe_column(Columns *all, int i)
 	dbvc_json_text(json, "name", NameStr(column->attname));
 	dbvc_json_flag(json, "not_null", column->attnotnull);
 	describe_not_null(all, all->not_nulls[i], NameStr(column->attname));
-	dbvc_describe_options(json, "options",
-						  varlena(all, row, Anum_pg_attribute_attoptions),
+	dbvc_describe_options(json, "options", dbvc_column_options(catalog, row),
 						  false);
 	dbvc_describe_labels(catalog, json, RelationRelationId, relation, i + 1);
 	target = statistics_target(all, row);

@@ -8,6 +8,7 @@
 #include "snapshot/relation.h"
 
 #include "access/stratnum.h"
+#include "catalog/dependency.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
@@ -113,10 +114,19 @@ const char *
 dbvc_opclass_unless_default(DbvcCatalog *catalog, Oid opclass, Oid type,
 							Oid am)
 {
+	DbvcRow *row;
+	Form_pg_opclass form;
+
 	if (!OidIsValid(opclass) ||
 		(OidIsValid(type) && default_opclass(catalog, type, am) == opclass))
 		return NULL;
-	return dbvc_name_opclass(catalog, opclass);
+	row = dbvc_catalog_row(catalog, DBVC_SHELF_OPCLASS, opclass);
+	if (row == NULL)
+		return dbvc_name_opclass(catalog, opclass);
+	/* without the access method, which the index tells */
+	form = dbvc_form(row, pg_opclass);
+	return dbvc_qualified(dbvc_schema_name(catalog, form->opcnamespace),
+						  NameStr(form->opcname));
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -199,17 +209,6 @@ column_type(DbvcCatalog *catalog, Oid relation, AttrNumber number, Oid *type,
 
 /* ------------------------------------------------------------------ columns */
 
-static struct varlena *
-column_varlena(const IndexParts *index, int i, AttrNumber attribute)
-{
-	const DbvcRow *row = index->columns[i];
-
-	return row != NULL && dbvc_row_has(row, attribute)
-			   ? dbvc_row_varlena(index->catalog, DBVC_SHELF_ATTRIBUTE, row,
-								  attribute)
-			   : NULL;
-}
-
 /* NULLS FIRST or LAST where it is not what the order implies. */
 static const char *
 nulls_unless_usual(int16 options)
@@ -269,8 +268,7 @@ describe_key(const IndexParts *index, DbvcJson *json, int i, Node *expression,
 				   dbvc_opclass_unless_default(catalog, index->opclasses[i],
 											   type, index->class->relam));
 	dbvc_describe_options(json, "operator_class_options",
-						  column_varlena(index, i,
-										 Anum_pg_attribute_attoptions),
+						  dbvc_column_options(catalog, index->columns[i]),
 						  false);
 	if (index->options[i] & INDOPTION_DESC)
 		dbvc_json_text(json, "order", "desc");

@@ -4,6 +4,7 @@
  */
 #include "snapshot/relation.h"
 
+#include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_sequence.h"

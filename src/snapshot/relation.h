@@ -50,6 +50,9 @@ extern void dbvc_describe_reloptions(DbvcCatalog *catalog, DbvcJson *json,
 
 extern void dbvc_define_columns(DbvcCatalog *catalog, const DbvcRow *relation,
 								DbvcDefinition *definition, DbvcJson *json);
+/* Options of a row of pg_attribute that somebody has set, or NULL. */
+extern struct varlena *dbvc_column_options(DbvcCatalog *catalog,
+										   const DbvcRow *row);
 /* Names of columns by their numbers, as an array of strings; left out when
  * there are none. */
 extern void dbvc_describe_column_names(DbvcCatalog *catalog, DbvcJson *json,
