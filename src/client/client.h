@@ -104,6 +104,8 @@ typedef struct Options
 	const char *lock_wait;
 	const char *max_errors;
 	bool dry_run;
+	bool rehearse;
+	bool reversal;
 	bool out_of_order;
 	bool allow_missing;
 

@@ -70,6 +70,12 @@ typedef struct DbvcDefinitionScope
 extern void dbvc_definition_enter(DbvcDefinitionScope *scope);
 extern void dbvc_definition_leave(DbvcDefinitionScope *scope);
 
+/* ---- list.c: snapshots are in UTF-8 whatever the database is in ---- */
+
+/* palloc'd or the argument itself.  SQL_ASCII does not say what its bytes mean: they stay as they are. */
+extern const char *dbvc_to_utf8(const char *text, Size *len);
+extern const char *dbvc_from_utf8(const char *utf8);
+
 /* ---- what definers get and give ---- */
 
 /* Writes "columns":[...] and so on; keys must come in byte order (json.c checks). */

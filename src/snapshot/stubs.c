@@ -87,23 +87,6 @@ dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
 {
 	elog(ERROR, "dbvc_deparse_queries is not there yet");
 }
-W void
-dbvc_list_store(const DbvcList *list, uint8 root[DBVC_SHA256_LEN])
-{
-	elog(ERROR, "dbvc_list_store is not there yet");
-}
-W DbvcList *
-dbvc_list_load(const uint8 root[DBVC_SHA256_LEN], MemoryContext context)
-{
-	elog(ERROR, "dbvc_list_load is not there yet");
-}
-W void
-dbvc_list_load_differing(const uint8 a[DBVC_SHA256_LEN],
-						 const uint8 b[DBVC_SHA256_LEN], DbvcList **only_a,
-						 DbvcList **only_b, MemoryContext context)
-{
-	elog(ERROR, "dbvc_list_load_differing is not there yet");
-}
 W DbvcSums *
 dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)
 {
@@ -156,31 +139,4 @@ dbvc_capture_body(const DbvcCapture *capture,
 				  const uint8 hash[DBVC_SHA256_LEN])
 {
 	elog(ERROR, "dbvc_capture_body is not there yet");
-}
-W char *
-dbvc_snapshot_keep(DbvcCapture *capture, const char *label,
-				   const List *schemas, bool settings, Oid role)
-{
-	elog(ERROR, "dbvc_snapshot_keep is not there yet");
-}
-W DbvcSnapshot *
-dbvc_snapshot_find(const char *id)
-{
-	elog(ERROR, "dbvc_snapshot_find is not there yet");
-}
-W List *
-dbvc_differences(const DbvcSide *before, const DbvcSide *after, bool same_oids,
-				 bool detail)
-{
-	elog(ERROR, "dbvc_differences is not there yet");
-}
-W List *
-dbvc_capture_differences(DbvcCapture *before, DbvcCapture *after)
-{
-	elog(ERROR, "dbvc_capture_differences is not there yet");
-}
-W char *
-dbvc_difference_text(const DbvcDifference *difference)
-{
-	elog(ERROR, "dbvc_difference_text is not there yet");
 }
