@@ -125,7 +125,7 @@ dbvc_opclass_unless_default(DbvcCatalog *catalog, Oid opclass, Oid type,
 		return dbvc_name_opclass(catalog, opclass);
 	/* without the access method, which the index tells */
 	form = dbvc_form(row, pg_opclass);
-	return dbvc_qualified(dbvc_schema_name(catalog, form->opcnamespace),
+	return dbvc_qualified_name(dbvc_schema_name(catalog, form->opcnamespace),
 						  NameStr(form->opcname));
 }
 
