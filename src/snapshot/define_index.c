@@ -126,7 +126,7 @@ dbvc_opclass_unless_default(DbvcCatalog *catalog, Oid opclass, Oid type,
 	/* without the access method, which the index tells */
 	form = dbvc_form(row, pg_opclass);
 	return dbvc_qualified_name(dbvc_schema_name(catalog, form->opcnamespace),
-						  NameStr(form->opcname));
+							   NameStr(form->opcname));
 }
 
 /* ------------------------------------------------------------------ reading */
