@@ -4,18 +4,6 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 W bool
-dbvc_define_relation(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_constraint(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					   DbvcJson *d)
-{
-	return false;
-}
-W bool
 dbvc_define_trigger(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
 					DbvcJson *d)
 {
@@ -62,81 +50,4 @@ dbvc_define_subscription(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
 						 DbvcJson *d)
 {
 	return false;
-}
-W char *
-dbvc_deparse_expression(DbvcCatalog *catalog, const char *tree, Oid relation,
-						bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_expression is not there yet");
-}
-W List *
-dbvc_deparse_expressions(DbvcCatalog *catalog, const char *tree, Oid relation,
-						 bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_expressions is not there yet");
-}
-W char *
-dbvc_deparse_old_new(DbvcCatalog *catalog, const char *tree, Oid relation,
-					 bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_old_new is not there yet");
-}
-W List *
-dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
-					 const char **columns, int column_count, bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_queries is not there yet");
-}
-W DbvcSums *
-dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)
-{
-	elog(ERROR, "dbvc_sums_read is not there yet");
-}
-W uint64
-dbvc_sums_object(const DbvcSums *sums, Oid classid, Oid objid)
-{
-	elog(ERROR, "dbvc_sums_object is not there yet");
-}
-W bool
-dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b, bool versions)
-{
-	elog(ERROR, "dbvc_sums_equal is not there yet");
-}
-W bytea *
-dbvc_sums_store(const DbvcSums *sums)
-{
-	elog(ERROR, "dbvc_sums_store is not there yet");
-}
-W DbvcSums *
-dbvc_sums_load(const bytea *stored)
-{
-	elog(ERROR, "dbvc_sums_load is not there yet");
-}
-W const uint8 *
-dbvc_sums_key(const DbvcSums *sums)
-{
-	elog(ERROR, "dbvc_sums_key is not there yet");
-}
-W bool
-dbvc_sums_changed(const DbvcSums *before, const DbvcSums *after,
-				  DbvcCatalog *catalog, const DbvcObject *also, int also_count,
-				  DbvcObject **changed, int *count)
-{
-	elog(ERROR, "dbvc_sums_changed is not there yet");
-}
-W DbvcCapture *
-dbvc_capture_live(const DbvcCapture *base, bool full)
-{
-	elog(ERROR, "dbvc_capture_live is not there yet");
-}
-W DbvcList *
-dbvc_capture_list(DbvcCapture *capture)
-{
-	elog(ERROR, "dbvc_capture_list is not there yet");
-}
-W const char *
-dbvc_capture_body(const DbvcCapture *capture,
-				  const uint8 hash[DBVC_SHA256_LEN])
-{
-	elog(ERROR, "dbvc_capture_body is not there yet");
 }
