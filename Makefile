@@ -12,6 +12,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" dbvc.control
 SQL_PARTS = \
 	src/core/core.sql \
 	src/ledger/ledger.sql \
+	src/snapshot/snapshot.sql \
 	src/migration/state.sql \
 	src/migration/view.sql \
 	src/migration/migration.sql \

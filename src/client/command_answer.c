@@ -105,6 +105,25 @@ answer_text(const Report *report, int ok)
 			  : paint(report, PAINT_BAD, "FAILED ");
 }
 
+/* One line, or a line for each difference. */
+static void
+show_answer(Report *report, const Row *row)
+{
+	const char *detail = row->detail ? harmless(row->detail) : "";
+	bool many = strchr(detail, '\n') != NULL;
+
+	report_line(report, "%s  %s  %s%s%s", answer_text(report, row->ok),
+				row->id, row->check, *detail && !many ? ": " : "",
+				many ? "" : detail);
+	while (many && *detail != '\0')
+	{
+		int length = strcspn(detail, "\n");
+
+		report_line(report, "         %.*s", length, detail);
+		detail += length + (detail[length] == '\n');
+	}
+}
+
 ExitStatus
 command_verify(Report *report, Options *options)
 {
@@ -118,10 +137,12 @@ command_verify(Report *report, Options *options)
 	argument_text(&arguments, options->arguments.count > 0
 								  ? options->arguments.items[0]
 								  : NULL);
+	argument_bool(&arguments, options->reversal);
 	result =
 		session_query(&session,
 					  "SELECT COALESCE(id, ''), \"check\", ok, detail "
-					  "FROM dbvc.migration_verify(id => $1::pg_catalog.text)",
+					  "FROM dbvc.migration_verify(id => $1::pg_catalog.text, "
+					  "reversal => $2::pg_catalog.bool)",
 					  &arguments);
 	arguments_free(&arguments);
 	if (result == NULL)
@@ -137,9 +158,7 @@ command_verify(Report *report, Options *options)
 		wrong += row->ok == 0;
 		/* hashes that are right are for --json */
 		if (row->ok != 1)
-			report_line(report, "%s  %s  %s%s%s", answer_text(report, row->ok),
-						row->id, row->check, row->detail ? ": " : "",
-						row->detail ? harmless(row->detail) : "");
+			show_answer(report, row);
 	}
 	PQclear(result);
 	session_close(&session);

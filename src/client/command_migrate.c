@@ -347,7 +347,8 @@ end_run(Session *session, const RunRequest *request, bool fine)
 static const char call_migrate[] =
 	"CALL dbvc.migrate(target => $1::pg_catalog.text, "
 	"dry_run => $2::pg_catalog.bool, out_of_order => $3::pg_catalog.bool, "
-	"expect => $4::pg_catalog.text, progress => true)";
+	"expect => $4::pg_catalog.text, progress => true, "
+	"rehearse => $5::pg_catalog.bool)";
 
 static ExitStatus
 nothing_to_do(Session *session)
@@ -406,6 +407,7 @@ run_plan(Session *session, const Comparison *comparison, bool last_attempt,
 	argument_bool(&arguments, options->out_of_order);
 	argument_text(&arguments,
 				  options->expect ? options->expect : report->plan_hash);
+	argument_bool(&arguments, options->rehearse);
 	request.arguments = &arguments;
 	fine = run_migrations(session, &request);
 	arguments_free(&arguments);

@@ -10,6 +10,7 @@
 
 #include "document/document.h"
 #include "ledger/ledger.h"
+#include "snapshot/snapshot.h"
 
 DBVC_MODULE_MAGIC;
 
@@ -19,6 +20,7 @@ void
 _PG_init(void)
 {
 	dbvc_ledger_init();
+	dbvc_snapshot_init();
 	dbvc_document_init();
 	MarkGUCPrefixReserved("dbvc");
 }

@@ -64,7 +64,18 @@
 	X(54, LOCKS, "locks", TEXT) \
 	X(55, PLAN_HASH, "plan_hash", BYTES) \
 	X(56, DETAIL, "detail", TEXT) \
-	X(57, VERIFY_ROLE, "verify_role", TEXT)
+	X(57, VERIFY_ROLE, "verify_role", TEXT) \
+	X(60, SNAPSHOT_ID, "snapshot_id", TEXT) \
+	X(61, FINGERPRINT, "fingerprint", BYTES) \
+	X(62, LIST_HASH, "list_hash", BYTES) \
+	X(63, OBJECTS, "objects", INT) \
+	X(64, LABEL, "label", COMMITMENT) \
+	X(65, SCHEMAS, "schemas", LIST) \
+	X(66, SETTINGS, "settings", BOOL) \
+	X(67, DEFINITION_VERSION, "definition_version", INT) \
+	X(68, SYSTEM_IDENTIFIER, "system_identifier", INT) \
+	X(69, DATABASE_OID, "database_oid", INT) \
+	X(70, DIFFERENCES, "differences", INT)
 
 #define DBVC_EVENT_FIELD_ENUM(id, symbol, name, type) \
 	DBVC_EVENT_##symbol = (id),
@@ -117,6 +128,10 @@ extern List *dbvc_event_get_list(bytea *body, DbvcEventField field);
 extern bytea *dbvc_event_get_bytes(bytea *body, DbvcEventField field);
 extern bool dbvc_event_get_bool(bytea *body, DbvcEventField field,
 								bool *value);
+extern bool dbvc_event_get_int(bytea *body, DbvcEventField field,
+							   int64 *value);
+extern bool dbvc_event_get_time(bytea *body, DbvcEventField field,
+								TimestampTz *value);
 
 /* in settings.c */
 

@@ -9,6 +9,7 @@
  * each other and the second finds nothing left to do.
  */
 #include "migration/migration.h"
+#include "snapshot/snapshot.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -28,6 +29,11 @@ typedef struct Drive
 	MemoryContext batch_context; /* of the scripts read ahead */
 	const uint8 *plan_hash;		 /* NULL unless expect was given */
 	List *leftovers;			 /* in the session before */
+	int done;					 /* migrations that were run to their end */
+	char *first;				 /* ids of the first and last of them */
+	char *last;
+	char *stopped_at; /* the migration whose steps came not to their end */
+	bool unsnapped;	  /* something was changed since the last snapshot */
 } Drive;
 
 /* New content may run; but where and after what it runs was planned. */
@@ -82,11 +88,10 @@ lock_state(Drive *drive, const DbvcState *planned)
 	return state;
 }
 
+/* Record and commit what was executed, or that it failed. */
 static void
-run_whole(DbvcRun *run, bool last)
+end_whole(DbvcRun *run, bool last)
 {
-	if (run->error == NULL)
-		dbvc_run_execute(run, 0, run->script->count, true, NULL, NULL);
 	if (run->error == NULL)
 	{
 		(void) dbvc_record_end(run);
@@ -97,10 +102,126 @@ run_whole(DbvcRun *run, bool last)
 	dbvc_record_failure(run);
 }
 
+static void
+run_whole(DbvcRun *run, bool last)
+{
+	if (run->error == NULL)
+		dbvc_run_execute(run, 0, run->script->count, true, NULL, NULL);
+	end_whole(run, last);
+}
+
+/*
+ * A rehearsal that fails is recorded as one: nothing of the migration was
+ * executed, so its state is what it was.
+ */
+static void
+run_rehearsed(DbvcRehearsal *rehearsal, bool last)
+{
+	DbvcRun *run = rehearsal->run;
+	DbvcRun *back = rehearsal->back;
+
+	dbvc_rehearse(rehearsal, NULL, NULL);
+	if (back->error != NULL)
+	{
+		dbvc_record_failed_rehearsal(back);
+		run->error = back->error;
+		return;
+	}
+	if (run->error == NULL)
+		dbvc_record_rehearsal(back);
+	end_whole(run, last);
+}
+
 static const char *
 done_word(const Drive *drive)
 {
 	return drive->direction == DBVC_UP ? "applied" : "rolled back";
+}
+
+/* What a snapshot is told of a run that has changed something. */
+static void
+note_done(Drive *drive, const DbvcRun *run)
+{
+	MemoryContext old = MemoryContextSwitchTo(drive->context);
+
+	drive->unsnapped = true;
+	if (run->error != NULL)
+		drive->stopped_at = pstrdup(run->state->id);
+	else
+	{
+		drive->last = pstrdup(run->state->id);
+		if (drive->done++ == 0)
+			drive->first = drive->last;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Execute, record, commit.  Returns what a rehearsal has found out, or NULL. */
+static const char *
+execute_run(Drive *drive, DbvcRun *run, bool last)
+{
+	DbvcRehearsal *rehearsal = NULL;
+
+	if (drive->options->rehearse)
+		rehearsal = dbvc_rehearsal_prepare(run);
+	if (rehearsal != NULL && rehearsal->hindrance != NULL)
+		dbvc_warn_not_rehearsed(rehearsal);
+	if (dbvc_run_in_steps(run))
+	{
+		int done_before = dbvc_run_steps_done(run);
+		bool unsnapped = drive->unsnapped;
+
+		drive->unsnapped = true; /* for all that is raised in there */
+		dbvc_run_steps(run);
+		drive->unsnapped = unsnapped;
+		if (run->error == NULL || run->statements > done_before)
+			note_done(drive, run);
+		return NULL;
+	}
+	if (rehearsal == NULL || rehearsal->back == NULL ||
+		rehearsal->hindrance != NULL)
+	{
+		rehearsal = NULL;
+		run_whole(run, last);
+	}
+	else
+		run_rehearsed(rehearsal, last);
+	if (run->error == NULL)
+		note_done(drive, run);
+	return rehearsal ? dbvc_rehearsal_detail(rehearsal) : NULL;
+}
+
+static const char *
+snapshot_label(const Drive *drive)
+{
+	const char *call = drive->direction == DBVC_UP ? "migrate" : "rollback";
+	StringInfoData label;
+
+	initStringInfo(&label);
+	appendStringInfo(&label, "%s: ", call);
+	if (drive->done == 1)
+		appendStringInfo(&label, "%s", drive->first);
+	else if (drive->done > 1)
+		appendStringInfo(&label, "%d migrations, %s to %s", drive->done,
+						 drive->first, drive->last);
+	if (drive->stopped_at != NULL)
+		appendStringInfo(&label, "%s%s in part", drive->done > 0 ? ", " : "",
+						 drive->stopped_at);
+	return label.data;
+}
+
+/* One snapshot for each CALL, after its last change. */
+static void
+snapshot_if_changed(Drive *drive)
+{
+	MemoryContext old;
+
+	if (!drive->unsnapped || !dbvc_snapshot_on_migrate())
+		return;
+	drive->unsnapped = false;
+	old = MemoryContextSwitchTo(drive->context);
+	dbvc_snapshot_after_run(snapshot_label(drive));
+	MemoryContextSwitchTo(old);
 }
 
 /* Run one migration, with its record, in its own transactions. */
@@ -110,6 +231,7 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 	DbvcOwnerScope owner;
 	DbvcState *state;
 	DbvcRun *run;
+	const char *rehearsed;
 
 	dbvc_owner_enter(&owner);
 	state = lock_state(drive, planned);
@@ -119,10 +241,7 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 	run = dbvc_run_prepare(state, drive->direction);
 	run->plan_hash = drive->plan_hash;
 	run->covered = covered;
-	if (dbvc_run_in_steps(run))
-		dbvc_run_steps(run);
-	else
-		run_whole(run, last);
+	rehearsed = execute_run(drive, run, last);
 	if (run->error != NULL)
 	{
 		uint32 held = QueryCancelHoldoffCount;
@@ -132,6 +251,7 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 		dbvc_warn_leftovers(drive->leftovers);
 		QueryCancelPending = false;
 		QueryCancelHoldoffCount = held;
+		snapshot_if_changed(drive);
 		ReThrowError(run->error);
 	}
 	/* INFO is sent whatever client_min_messages is */
@@ -139,7 +259,8 @@ run_one(Drive *drive, const DbvcState *planned, List *covered, bool last)
 			(errcode(ERRCODE_DBVC_PROGRESS),
 			 errmsg("%s \"%s\": %d %s", done_word(drive), run->state->id,
 					run->statements,
-					run->statements == 1 ? "statement" : "statements")));
+					run->statements == 1 ? "statement" : "statements"),
+			 rehearsed ? errdetail("%s.", rehearsed) : 0));
 }
 
 static void
@@ -201,13 +322,15 @@ run_all(Drive *drive, List *states, List *covered)
 		MemoryContextReset(drive->run_context);
 	}
 	dbvc_warn_leftovers(drive->leftovers);
+	snapshot_if_changed(drive);
 }
 
 static void
 try_all(Drive *drive, List *states)
 {
 	ErrorData *error =
-		dbvc_dry_run(states, drive->direction, drive->options->progress);
+		dbvc_dry_run(states, drive->direction, drive->options->rehearse,
+					 drive->options->progress);
 
 	SPI_commit();
 	if (error != NULL)
@@ -260,6 +383,39 @@ is_idle(const DbvcMigrateOptions *options, DbvcDirection direction)
 	return idle;
 }
 
+/* What commits of this CALL have not waited for. */
+static void
+flush_commits(void)
+{
+	if (synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
+		XLogFlush(XactLastCommitEnd);
+}
+
+/*
+ * An error that no script has raised, after migrations were applied: the next
+ * one was registered anew, say, or its row is locked.  The transaction, in
+ * which nothing has been done, has to go before a snapshot can be taken, and
+ * the run lock goes with it.  Who has it then takes a snapshot of his own.
+ */
+static void
+snapshot_after_error(Drive *drive, Oid extension)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(drive->context);
+	error = CopyErrorData();
+	FlushErrorState();
+	SPI_rollback();
+	MemoryContextSwitchTo(drive->context);
+	if (!dbvc_run_lock_busy(extension))
+	{
+		dbvc_run_lock(extension, true, false);
+		snapshot_if_changed(drive);
+		dbvc_run_unlock(extension);
+	}
+	ReThrowError(error);
+}
+
 void
 dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
 {
@@ -288,14 +444,19 @@ dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
 	{
 		drive_locked(&drive);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		/* an error may come after commits that did not wait for the disk */
-		if (synchronous_commit > SYNCHRONOUS_COMMIT_OFF)
-			XLogFlush(XactLastCommitEnd);
-		dbvc_run_unlock(extension);
+		flush_commits();
+		if (drive.unsnapped && dbvc_snapshot_on_migrate())
+			snapshot_after_error(&drive, extension);
+		else
+			dbvc_run_unlock(extension);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	flush_commits();
+	dbvc_run_unlock(extension);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(drive.context);
 }

@@ -36,6 +36,7 @@ typedef struct DryRun
 	MemoryContext context;
 	List *states;
 	DbvcDirection direction;
+	bool rehearse;
 	List *taken;	  /* of TakenLock */
 	DbvcState *state; /* the migration at work */
 	TimestampTz statement_started;
@@ -45,6 +46,7 @@ typedef struct DryRun
 typedef struct DryResult
 {
 	DbvcRun *run;
+	DbvcRehearsal *rehearsal; /* NULL: none was asked for, or possible */
 	const char *detail;
 	TimestampTz ended;
 } DryResult;
@@ -203,6 +205,26 @@ try_statements(DbvcRun *run, DryRun *dry)
 					skipped, count);
 }
 
+static DbvcRehearsal *
+prepare_rehearsal(DbvcRun *run)
+{
+	DbvcRehearsal *rehearsal = dbvc_rehearsal_prepare(run);
+
+	if (rehearsal->hindrance == NULL)
+		return rehearsal;
+	dbvc_warn_not_rehearsed(rehearsal);
+	return NULL;
+}
+
+/* The error that ended a try: the script's, or that of the way back. */
+static ErrorData *
+error_of(const DryResult *result)
+{
+	if (result->run->error == NULL && result->rehearsal != NULL)
+		return result->rehearsal->back->error;
+	return result->run->error;
+}
+
 static DryResult *
 try_migration(DbvcState *state, DbvcDirection direction, DryRun *dry)
 {
@@ -211,7 +233,15 @@ try_migration(DbvcState *state, DbvcDirection direction, DryRun *dry)
 	dry->state = state;
 	dry->statement_started = GetCurrentTimestamp();
 	result->run = dbvc_run_prepare(state, direction);
-	if (result->run->error == NULL)
+	if (result->run->error == NULL && dry->rehearse)
+		result->rehearsal = prepare_rehearsal(result->run);
+	if (result->rehearsal != NULL)
+	{
+		dbvc_rehearse(result->rehearsal, note_locks, dry);
+		if (error_of(result) == NULL)
+			result->detail = dbvc_rehearsal_detail(result->rehearsal);
+	}
+	else if (result->run->error == NULL)
 		result->detail = try_statements(result->run, dry);
 	result->ended = GetCurrentTimestamp();
 	return result;
@@ -283,8 +313,12 @@ report(DryRun *dry, bool progress)
 		DbvcRun *run = result->run;
 		char *locks = locks_as_json(dry, result);
 
-		dbvc_record_dry_run(run, locks, result->detail);
-		error = run->error;
+		error = error_of(result);
+		if (result->rehearsal != NULL && run->error == NULL)
+			dbvc_record_rehearsal(result->rehearsal->back);
+		/* if it cannot be taken back, that is what the record says */
+		if (error == run->error)
+			dbvc_record_dry_run(run, locks, result->detail);
 		if (error == NULL)
 			ereport(progress ? INFO : NOTICE,
 					(errcode(ERRCODE_DBVC_PROGRESS),
@@ -307,17 +341,19 @@ try_all(void *arg)
 		DryResult *result = try_migration(lfirst(lc), dry->direction, dry);
 
 		dry->finished = lappend(dry->finished, result);
-		if (result->run->error != NULL)
+		if (error_of(result) != NULL)
 			break;
 	}
 }
 
 ErrorData *
-dbvc_dry_run(List *states, DbvcDirection direction, bool progress)
+dbvc_dry_run(List *states, DbvcDirection direction, bool rehearse,
+			 bool progress)
 {
 	DryRun dry = {.context = CurrentMemoryContext,
 				  .states = states,
-				  .direction = direction};
+				  .direction = direction,
+				  .rehearse = rehearse};
 	List *leftovers = dbvc_session_leftovers();
 	int guc_level = NewGUCNestLevel();
 	ErrorData *error = dbvc_subtransaction(try_all, &dry, false);

@@ -70,6 +70,7 @@ dbvc_migrate(PG_FUNCTION_ARGS)
 	options.out_of_order = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	options.expect = text_or_null(fcinfo, 3);
 	options.progress = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	options.rehearse = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	dbvc_drive(&options, DBVC_UP);
 	SPI_finish();

@@ -7,6 +7,7 @@
  * transaction, execute.c runs the others, worker.c hands the rest to a
  * background worker.  run.c runs one migration in one transaction, steps.c in
  * several, record.c writes down how it ended, and drive.c goes through a plan.
+ * rehearse.c proves that a down script takes back what the up script did.
  */
 #ifndef DBVC_MIGRATION_H
 #define DBVC_MIGRATION_H
@@ -185,6 +186,8 @@ extern void dbvc_copy_from_script(CopyStmt *stmt, const char *source,
 extern List *dbvc_session_leftovers(void);
 /* Warn of what is in the session now and was not in before. */
 extern void dbvc_warn_leftovers(const List *before);
+/* Remove what is in the session now, was not in before, and can be removed. */
+extern void dbvc_drop_leftovers(const List *before);
 
 /* in worker.c */
 
@@ -320,6 +323,8 @@ extern bool dbvc_state_skipped(const DbvcState *state, List *states);
 extern DbvcPlan *dbvc_plan_up(const char *target, bool out_of_order);
 /* States of the entries with an action, in order. */
 extern List *dbvc_plan_states(const DbvcPlan *plan, DbvcAction action);
+/* Those that are applied, without repeatable ones, newest first. */
+extern List *dbvc_applied_newest_first(const List *states);
 /* Applied migrations to roll back, newest first, as a List of DbvcState. */
 extern List *dbvc_plan_down(const char *target, bool has_steps, int32 steps);
 
@@ -374,6 +379,10 @@ extern void dbvc_record_step(DbvcRun *run, int done);
 /* Record a dry run with the locks it took (JSON text). */
 extern void dbvc_record_dry_run(DbvcRun *run, const char *locks,
 								const char *detail);
+/* Record how a rehearsal ended: back is the script that was to lead back. */
+extern void dbvc_record_rehearsal(DbvcRun *back);
+/* The same, committed, whatever is cancelled meanwhile. */
+extern void dbvc_record_failed_rehearsal(DbvcRun *back);
 /* SHA-256 over statements [0, done) of a script. */
 extern void dbvc_done_hash(const DbvcScript *script, int done,
 						   uint8 out[DBVC_SHA256_LEN]);
@@ -442,12 +451,73 @@ extern int dbvc_run_resume_at(const DbvcRun *run);
  * the record of the end.  Afterwards run->error tells. */
 extern void dbvc_run_steps(DbvcRun *run);
 
+/* in rehearse.c */
+
+/* A run, and the script that is to take back what it did. */
+typedef struct DbvcRehearsal
+{
+	DbvcRun *run;
+	DbvcRun *back; /* its error is what was found out; NULL if hindered */
+	const char *hindrance; /* why there is no rehearsal, or NULL */
+} DbvcRehearsal;
+
+extern DbvcRehearsal *dbvc_rehearsal_prepare(DbvcRun *run);
+/*
+ * Execute a run that nothing hinders, as dbvc_run_execute() does with a whole
+ * one, and prove that back leads back: to the same definitions.  What the run did
+ * stays only if neither run->error nor back->error is set.
+ */
+extern void dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after,
+						  void *arg);
+/*
+ * Execute a script as if it had a transaction of its own: what is deferred is
+ * checked at its end, and the next script finds constraints as they were.
+ */
+extern void dbvc_run_execute_whole(DbvcRun *run, DbvcAfterStatement after,
+								   void *arg);
+extern bool dbvc_has_down_script(const DbvcState *state, int64 version_event);
+#define DBVC_REPEATABLE_STAYS "it is repeatable, which nothing takes back"
+/* Say that a migration is not rehearsed, and why. */
+extern void dbvc_warn_not_rehearsed(const DbvcRehearsal *rehearsal);
+/* What a sentence about a rehearsal that went well says. */
+extern const char *dbvc_rehearsal_detail(const DbvcRehearsal *rehearsal);
+
+/* in reversal.c */
+
+/* What migration_verify() has found out about a migration. */
+typedef struct DbvcReversal
+{
+	const char *id;
+	bool known; /* false: it was not tried */
+	bool ok;
+	const char *detail; /* differences, an error, why it was not tried */
+} DbvcReversal;
+
+/*
+ * Prove the reversal of one migration, or of all when only is NULL, in
+ * subtransactions that are rolled back.  A List of DbvcReversal.
+ */
+extern List *dbvc_verify_reversal(const char *only);
+
+/* in verify.c */
+
+/* Was it the caller's own statement that was cancelled? */
+extern bool dbvc_cancels_caller(const ErrorData *error);
+
 /* in dry_run.c */
 
 /* Try states in a subtransaction that is rolled back; appends a dry_run event
  * for each.  Returns the first error or NULL. */
 extern ErrorData *dbvc_dry_run(List *states, DbvcDirection direction,
-							   bool progress);
+							   bool rehearse, bool progress);
+
+/* in drive_snapshot.c */
+
+/*
+ * Take a snapshot of the schema after a CALL has changed something, in a
+ * transaction of its own; a failure is a warning.  label says what ran.
+ */
+extern void dbvc_snapshot_after_run(const char *label);
 
 /* in drive.c: the loops behind CALL dbvc.migrate() and CALL dbvc.rollback() */
 
@@ -456,6 +526,7 @@ typedef struct DbvcMigrateOptions
 	const char *target;
 	const char *expect; /* hexadecimal plan hash, or NULL */
 	bool dry_run;
+	bool rehearse; /* prove the reversal of each migration first */
 	bool out_of_order;
 	bool progress;	/* tell of each migration, whatever the client wants */
 	bool has_steps; /* rollback only */

@@ -69,16 +69,17 @@ COMMENT ON FUNCTION migration_plan(text, boolean) IS
 CREATE TYPE migration_check AS (id text, "check" text, ok boolean, detail text);
 COMMENT ON TYPE migration_check IS 'one answer of migration_verify()';
 
-CREATE FUNCTION migration_verify(id text DEFAULT NULL, scripts boolean DEFAULT true) RETURNS SETOF migration_check
+CREATE FUNCTION migration_verify(id text DEFAULT NULL, scripts boolean DEFAULT true, reversal boolean DEFAULT false)
+RETURNS SETOF migration_check
 AS 'MODULE_PATHNAME', 'dbvc_migration_verify' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION migration_verify(text, boolean) IS
-'recompute hashes and checksums of one migration or of all, and run verify scripts, each as the role that applied the migration, in a rolled-back subtransaction';
+COMMENT ON FUNCTION migration_verify(text, boolean, boolean) IS
+'recompute hashes and checksums of one migration or of all, run verify scripts, each as the role that applied the migration, and with reversal prove that up and down scripts take back each other; in a rolled-back subtransaction';
 
 CREATE PROCEDURE migrate(target text DEFAULT NULL, dry_run boolean DEFAULT false, out_of_order boolean DEFAULT false,
-	expect text DEFAULT NULL, progress boolean DEFAULT false)
+	expect text DEFAULT NULL, progress boolean DEFAULT false, rehearse boolean DEFAULT false)
 AS 'MODULE_PATHNAME', 'dbvc_migrate' LANGUAGE C;
-COMMENT ON PROCEDURE migrate(text, boolean, boolean, text, boolean) IS
-'apply all pending migrations, or those up to a target, each in its own transaction';
+COMMENT ON PROCEDURE migrate(text, boolean, boolean, text, boolean, boolean) IS
+'apply all pending migrations, or those up to a target, each in its own transaction; with rehearse only if its down script takes back what it does';
 
 CREATE PROCEDURE rollback(target text DEFAULT NULL, steps integer DEFAULT NULL, dry_run boolean DEFAULT false,
 	progress boolean DEFAULT false)

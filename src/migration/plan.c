@@ -314,6 +314,24 @@ newest_first(const ListCell *a, const ListCell *b)
 	return dbvc_natural_compare(sb->id, sa->id);
 }
 
+List *
+dbvc_applied_newest_first(const List *states)
+{
+	List *applied = NIL;
+	ListCell *lc;
+
+	foreach (lc, states)
+	{
+		DbvcState *state = lfirst(lc);
+
+		if (state->applied_version != 0 &&
+			!is_kind(state, DBVC_KIND_REPEATABLE))
+			applied = lappend(applied, state);
+	}
+	list_sort(applied, newest_first);
+	return applied;
+}
+
 static void
 check_rollback(List *ordered, List *chosen)
 {
@@ -365,7 +383,6 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 {
 	List *states = dbvc_order(dbvc_state_read_all());
 	DbvcState *keep = target ? find_state(states, target) : NULL;
-	List *applied = NIL;
 	List *chosen = NIL;
 	ListCell *lc;
 
@@ -381,16 +398,7 @@ dbvc_plan_down(const char *target, bool has_steps, int32 steps)
 						errmsg("migration \"%s\" is not applied", target),
 						errhint("The target of a rollback is kept: name one "
 								"that is applied.")));
-	foreach (lc, states)
-	{
-		DbvcState *state = lfirst(lc);
-
-		if (state->applied_version != 0 &&
-			!is_kind(state, DBVC_KIND_REPEATABLE))
-			applied = lappend(applied, state);
-	}
-	list_sort(applied, newest_first);
-	foreach (lc, applied)
+	foreach (lc, dbvc_applied_newest_first(states))
 	{
 		DbvcState *state = lfirst(lc);
 

@@ -223,19 +223,48 @@ dbvc_record_dry_run(DbvcRun *run, const char *locks, const char *detail)
 	dbvc_owner_leave(&owner);
 }
 
+void
+dbvc_record_rehearsal(DbvcRun *back)
+{
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+
+	dbvc_owner_enter(&owner);
+	event = begin_run_event("rehearsed", back);
+	dbvc_event_int(event, DBVC_EVENT_STATEMENTS, back->statements);
+	put_error(event, back);
+	(void) dbvc_event_append(event);
+	dbvc_owner_leave(&owner);
+}
+
 /*
  * A second cancel request may come while the failure is written down that the
  * first has led to: PostgreSQL signals a backend and its process group, and
  * people press Ctrl-C twice.
  */
-void
-dbvc_record_failure(DbvcRun *run)
+static void
+record_undisturbed(DbvcRun *run, bool rehearsal)
 {
 	uint32 held = QueryCancelHoldoffCount;
 
 	QueryCancelHoldoffCount = held + 1;
-	(void) dbvc_record_end(run);
+	if (rehearsal)
+		dbvc_record_rehearsal(run);
+	else
+		(void) dbvc_record_end(run);
 	SPI_commit();
 	QueryCancelPending = false;
 	QueryCancelHoldoffCount = held;
+}
+
+void
+dbvc_record_failure(DbvcRun *run)
+{
+	record_undisturbed(run, false);
+}
+
+void
+dbvc_record_failed_rehearsal(DbvcRun *back)
+{
+	record_undisturbed(back, true);
 }

@@ -357,7 +357,7 @@ dbvc_run_here(const char *id, DbvcDirection direction, bool dry_run)
 	dbvc_owner_leave(&owner);
 	if (dry_run)
 	{
-		error = dbvc_dry_run(list_make1(state), direction, false);
+		error = dbvc_dry_run(list_make1(state), direction, false, false);
 		if (error != NULL)
 			ReThrowError(error);
 		return 0;

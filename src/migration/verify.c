@@ -203,8 +203,8 @@ execute_verify_script(void *arg)
  * Was it the caller's own statement that was cancelled?  A script's timeout,
  * or an error that it raises with that SQLSTATE, must not hide all others.
  */
-static bool
-cancels_caller(const ErrorData *error)
+bool
+dbvc_cancels_caller(const ErrorData *error)
 {
 	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED ||
 		error->funcname == NULL ||
@@ -226,7 +226,7 @@ run_verify_script(const char *id, const char *text, Oid role)
 
 	dbvc_script_leave(outer);
 	AtEOXact_GUC(false, guc_level);
-	if (error != NULL && cancels_caller(error))
+	if (error != NULL && dbvc_cancels_caller(error))
 		ReThrowError(error);
 	if (error != NULL && error->context != NULL)
 		return psprintf("%s (%s)", error->message, error->context);
@@ -380,6 +380,31 @@ read_subjects(const char *only)
 	return subjects;
 }
 
+static int
+reversal_order(const ListCell *a, const ListCell *b)
+{
+	return dbvc_natural_compare(((DbvcReversal *) lfirst(a))->id,
+								((DbvcReversal *) lfirst(b))->id);
+}
+
+/* Both lists are in the same order: what was found out about the subject is
+ * the next answer, or there is none. */
+static void
+put_reversal(Verifier *verifier, const Subject *subject, const List *reversals,
+			 int *next)
+{
+	const DbvcReversal *reversal;
+
+	if (*next >= list_length(reversals))
+		return;
+	reversal = list_nth(reversals, *next);
+	if (strcmp(reversal->id, subject->id) != 0)
+		return;
+	put_answer(verifier, subject->id, "reversal", reversal->known,
+			   reversal->ok, reversal->detail);
+	(*next)++;
+}
+
 PG_FUNCTION_INFO_V1(dbvc_migration_verify);
 Datum
 dbvc_migration_verify(PG_FUNCTION_ARGS)
@@ -388,6 +413,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	char *only =
 		PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bool scripts = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+	bool reversal = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	DbvcOwnerScope owner;
 	List *subjects;
 	List *events;
@@ -395,6 +421,8 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	List *states;
 	List *guards;
 	List *leftovers;
+	List *reversals = NIL;
+	int next_reversal = 0;
 	ListCell *lc;
 
 	dbvc_refuse_in_script(NULL);
@@ -409,6 +437,9 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 	states = find_problems(&bad_states, only);
 	guards = dbvc_query_texts(&bad_guards);
 	dbvc_owner_leave(&owner);
+	if (reversal)
+		reversals = dbvc_verify_reversal(only);
+	list_sort(reversals, reversal_order);
 	foreach (lc, subjects)
 	{
 		const Subject *subject = lfirst(lc);
@@ -421,6 +452,7 @@ dbvc_migration_verify(PG_FUNCTION_ARGS)
 		put_check(&verifier, subject->id, "state", states, "", NULL);
 		if (scripts)
 			verify_script(&verifier, subject->id);
+		put_reversal(&verifier, subject, reversals, &next_reversal);
 	}
 	foreach (lc, events)
 	{

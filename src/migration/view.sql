@@ -106,6 +106,25 @@ WHERE e.event_type = 'dry_run' AND e.migration_id IS NOT NULL;
 COMMENT ON VIEW migration_dry_run IS
 'dry runs, one row for each lock they took on a relation that was there before: mode, first statement, milliseconds held';
 
+CREATE VIEW migration_rehearsal AS
+SELECT e.id AS event_id,
+	e.migration_id AS id,
+	dbvc.event_text(e.body, 'direction') AS direction,
+	dbvc.event_bigint(e.body, 'version') AS version,
+	dbvc.event_text(e.body, 'error_sqlstate') IS NULL AS ok,
+	dbvc.event_time(e.body, 'started_at') AS started_at,
+	dbvc.event_time(e.body, 'created_at') AS completed_at,
+	dbvc.event_text(e.body, 'role') AS role,
+	dbvc.event_text(e.body, 'error_sqlstate') AS error_sqlstate,
+	(SELECT t.content FROM dbvc.change_event_text t WHERE t.event_id = e.id AND t.field = 'error_message') AS error_message,
+	(SELECT t.content FROM dbvc.change_event_text t WHERE t.event_id = e.id AND t.field = 'error_detail') AS error_detail,
+	dbvc.event_bigint(e.body, 'error_statement') AS error_statement,
+	dbvc.event_bigint(e.body, 'error_line') AS error_line
+FROM dbvc.change_event e
+WHERE e.event_type = 'rehearsed' AND e.migration_id IS NOT NULL;
+COMMENT ON VIEW migration_rehearsal IS
+'proofs of reversal: whether the script of that direction took back what the other one had done, and what differed';
+
 -- The place of each migration in the order; used by migration_status.
 CREATE FUNCTION migration_order(OUT id text, OUT "position" integer) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'dbvc_migration_order' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;

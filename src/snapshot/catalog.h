@@ -24,8 +24,10 @@
  * X(symbol, relation, index for a look-up (InvalidOid: read it all), attribute
  * of the class (0: none), attribute of the key, class of the object that the
  * row belongs to (InvalidOid: the class attribute says so)).
- * The object's OID is the key.  The order is that of reading; CLASS, NAMESPACE and DEPEND are
- * read first because others are left out by what they say.
+ * The object's OID is the key.  The order is that of reading; NAMESPACE and
+ * CLASS come first because others are left out by what they say.  A relation
+ * that stands here more than once is read once; its later shelves hold the
+ * same rows by another key.
  */
 /* clang-format off */
 #define DBVC_SHELVES(X) \
@@ -34,8 +36,11 @@
 	X(DEPEND, DependRelationId, DependDependerIndexId, Anum_pg_depend_classid, Anum_pg_depend_objid, InvalidOid) \
 	X(ATTRIBUTE, AttributeRelationId, AttributeRelidNumIndexId, 0, Anum_pg_attribute_attrelid, RelationRelationId) \
 	X(ATTRDEF, AttrDefaultRelationId, AttrDefaultIndexId, 0, Anum_pg_attrdef_adrelid, RelationRelationId) \
+	X(DEFAULT_OBJECT, AttrDefaultRelationId, AttrDefaultOidIndexId, 0, Anum_pg_attrdef_oid, InvalidOid) \
 	X(INDEX, IndexRelationId, IndexRelidIndexId, 0, Anum_pg_index_indexrelid, RelationRelationId) \
 	X(CONSTRAINT, ConstraintRelationId, ConstraintOidIndexId, 0, Anum_pg_constraint_oid, ConstraintRelationId) \
+	X(TABLE_CONSTRAINT, ConstraintRelationId, ConstraintRelidTypidNameIndexId, 0, Anum_pg_constraint_conrelid, InvalidOid) \
+	X(DOMAIN_CONSTRAINT, ConstraintRelationId, ConstraintTypidIndexId, 0, Anum_pg_constraint_contypid, InvalidOid) \
 	X(INHERITS, InheritsRelationId, InheritsRelidSeqnoIndexId, 0, Anum_pg_inherits_inhrelid, RelationRelationId) \
 	X(PARTITIONED, PartitionedRelationId, PartitionedRelidIndexId, 0, Anum_pg_partitioned_table_partrelid, RelationRelationId) \
 	X(SEQUENCE, SequenceRelationId, SequenceRelidIndexId, 0, Anum_pg_sequence_seqrelid, RelationRelationId) \
@@ -56,6 +61,8 @@
 	X(OPFAMILY, OperatorFamilyRelationId, OpfamilyOidIndexId, 0, Anum_pg_opfamily_oid, OperatorFamilyRelationId) \
 	X(AMOP, AccessMethodOperatorRelationId, AccessMethodStrategyIndexId, 0, Anum_pg_amop_amopfamily, OperatorFamilyRelationId) \
 	X(AMPROC, AccessMethodProcedureRelationId, AccessMethodProcedureIndexId, 0, Anum_pg_amproc_amprocfamily, OperatorFamilyRelationId) \
+	X(AMOP_OBJECT, AccessMethodOperatorRelationId, AccessMethodOperatorOidIndexId, 0, Anum_pg_amop_oid, InvalidOid) \
+	X(AMPROC_OBJECT, AccessMethodProcedureRelationId, AccessMethodProcedureOidIndexId, 0, Anum_pg_amproc_oid, InvalidOid) \
 	X(AM, AccessMethodRelationId, AmOidIndexId, 0, Anum_pg_am_oid, AccessMethodRelationId) \
 	X(COLLATION, CollationRelationId, CollationOidIndexId, 0, Anum_pg_collation_oid, CollationRelationId) \
 	X(CONVERSION, ConversionRelationId, ConversionOidIndexId, 0, Anum_pg_conversion_oid, ConversionRelationId) \
@@ -144,6 +151,20 @@ extern char *dbvc_row_string(DbvcCatalog *catalog, DbvcShelf shelf,
 extern void dbvc_catalog_each(DbvcCatalog *catalog, DbvcShelf shelf,
 							  void (*visit)(DbvcRow *row, void *arg),
 							  void *arg);
+
+/* What is left out of every catalog, whatever else there is. */
+extern bool dbvc_catalog_skips(Oid relation, HeapTuple tuple);
+/* Is shown every row of every relation, those that are left out too. */
+typedef void (*DbvcRowObserver)(Relation relation, DbvcShelf shelf,
+								HeapTuple tuple, void *arg);
+/* dbvc_catalog_open(snapshot, true) with somebody who looks on; NULL unless
+ * rows are to be kept. */
+extern DbvcCatalog *dbvc_catalog_scan(Snapshot snapshot, bool keep,
+									  DbvcRowObserver observer, void *arg);
+/* What the table of shelves says. */
+extern AttrNumber dbvc_shelf_key(DbvcShelf shelf);
+extern AttrNumber dbvc_shelf_class_attribute(DbvcShelf shelf);
+extern Oid dbvc_shelf_owner(DbvcShelf shelf);
 
 /* Shelf whose rows are the objects of a class (the one whose key is the
  * class's own OID); DBVC_SHELF_COUNT when there is none. */

@@ -17,6 +17,8 @@
 #include "crypto/crypto.h"
 #include "snapshot/catalog.h"
 
+#include "utils/acl.h"
+
 /* Raised when a definition of the same object would look otherwise. */
 #define DBVC_DEFINITION_VERSION 1
 
@@ -66,6 +68,12 @@ typedef struct DbvcDefinitionScope
 } DbvcDefinitionScope;
 extern void dbvc_definition_enter(DbvcDefinitionScope *scope);
 extern void dbvc_definition_leave(DbvcDefinitionScope *scope);
+
+/* ---- list.c: snapshots are in UTF-8 whatever the database is in ---- */
+
+/* palloc'd or the argument itself.  SQL_ASCII does not say what its bytes mean: they stay as they are. */
+extern const char *dbvc_to_utf8(const char *text, Size *len);
+extern const char *dbvc_from_utf8(const char *utf8);
 
 /* ---- what definers get and give ---- */
 
@@ -228,7 +236,7 @@ extern const char *dbvc_column_name(DbvcCatalog *catalog, Oid relation,
 extern const char **dbvc_column_names(DbvcCatalog *catalog, Oid relation,
 									  int *count);
 /* name quoted by quote_identifier(), and schema.name; palloc'd */
-extern char *dbvc_qualified(const char *schema, const char *name);
+extern char *dbvc_qualified_name(const char *schema, const char *name);
 
 /* System schemas, temporary ones, toast: nothing in them is an object of a snapshot. */
 extern bool dbvc_schema_is_captured(DbvcCatalog *catalog, Oid schema);
@@ -243,6 +251,10 @@ extern bool dbvc_is_extension_member(DbvcCatalog *catalog, Oid classid,
 extern void dbvc_describe_acl(DbvcCatalog *catalog, DbvcJson *json,
 							  const char *key, struct varlena *acl,
 							  ObjectType type, Oid owner);
+/* The same, with what is usual given as such. */
+extern void dbvc_describe_grants(DbvcCatalog *catalog, DbvcJson *json,
+								 const char *key, struct varlena *acl,
+								 const Acl *usual);
 extern void dbvc_describe_comment(DbvcCatalog *catalog, DbvcJson *json,
 								  Oid classid, Oid objid,
 								  int32 objsubid); /* key "comment" */

@@ -173,4 +173,14 @@ typedef bool DbvcUpdateIndexes;
 	table_beginscan((relation), (snapshot), 0, NULL)
 #endif
 
+/* JSON became a word of the grammar in 16: the type is spelled by it. */
+#if PG_VERSION_NUM >= 160000
+#define DBVC_JSON_IS_KEYWORD 1
+#else
+#define DBVC_JSON_IS_KEYWORD 0
+#endif
+
+/* Not-null constraints are rows of pg_constraint from 18 on. */
+#define DBVC_CONSTRAINT_NOTNULL 'n'
+
 #endif /* DBVC_COMPAT_H */

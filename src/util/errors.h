@@ -31,6 +31,9 @@
 #define ERRCODE_DBVC_INSTALL			MAKE_SQLSTATE('V','C','0','1','7') /* extension cannot be installed here */
 #define ERRCODE_DBVC_VERIFY_FAILED		MAKE_SQLSTATE('V','C','0','1','8') /* a verify script answered false */
 #define ERRCODE_DBVC_SET_ASIDE			MAKE_SQLSTATE('V','C','0','1','9') /* documents can be neither split nor joined: dbvc.document_error has them */
+#define ERRCODE_DBVC_UNKNOWN_SNAPSHOT	MAKE_SQLSTATE('V','C','0','2','0') /* there is no such snapshot */
+#define ERRCODE_DBVC_OTHER_VERSION		MAKE_SQLSTATE('V','C','0','2','1') /* snapshots of different PostgreSQL majors, or made by different rules, cannot be compared */
+#define ERRCODE_DBVC_NOT_REVERSED		MAKE_SQLSTATE('V','C','0','2','2') /* a down script does not restore the definitions that were there before */
 /* clang-format on */
 
 #endif /* DBVC_ERRORS_H */
