@@ -51,7 +51,7 @@ foreach my $column (@columns)
 {
 	my $statement = $statement{$column} or next;
 	my ($catalog, $attribute) = split(/\./, $column);
-	my $values = qq{SELECT md5(string_agg(coalesce(c."$attribute"::text, '~'), ',' ORDER BY c."$attribute"::text)) AS values FROM pg_catalog.$catalog c};
+	my $values = qq{SELECT md5(coalesce(string_agg(coalesce(c."$attribute"::text, '~'), ',' ORDER BY c."$attribute"::text), '')) AS values FROM pg_catalog.$catalog c};
 
 	next if $statement =~ s/^\[(\d+)\] // && $major < $1;
 	$statement =~ s/\{database\}/$db/g;
