@@ -79,6 +79,18 @@ find_snapshot(Session *session, const char *id, const Snapshot **snapshot)
 	return true;
 }
 
+/* The newest one; false: there is none, or the query failed. */
+static bool
+newest_snapshot(Session *session, const Snapshot **snapshot)
+{
+	if (!find_snapshot(session, NULL, snapshot))
+		return false;
+	if (*snapshot == NULL)
+		own_error(session->report, "there is no snapshot yet",
+				  "Take one: dbvc snapshot.");
+	return *snapshot != NULL;
+}
+
 /* ----------------------------------------------------------------- snapshot */
 
 static void
@@ -185,7 +197,8 @@ command_diff(Report *report, Options *options)
 	Session session = {0};
 
 	if (!session_open(&session, report) ||
-		!find_snapshot(&session, from, &differences->from) ||
+		!(from != NULL ? find_snapshot(&session, from, &differences->from)
+					   : newest_snapshot(&session, &differences->from)) ||
 		(to != NULL && !find_snapshot(&session, to, &differences->to)))
 		return session_failed(&session);
 	/* what is not there is refused by the server */
@@ -208,7 +221,7 @@ command_drift(Report *report, Options *options)
 	Session session = {0};
 
 	if (!session_open(&session, report) ||
-		!find_snapshot(&session, NULL, &differences->from))
+		!newest_snapshot(&session, &differences->from))
 		return session_failed(&session);
 	argument_bool(&arguments, options->detail);
 	differences->rows = session_query(&session, drift_query, &arguments);

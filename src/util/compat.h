@@ -173,6 +173,62 @@ typedef bool DbvcUpdateIndexes;
 	table_beginscan((relation), (snapshot), 0, NULL)
 #endif
 
+/* NOT NULL is a constraint with a row of its own from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define DBVC_NOT_NULL_CONSTRAINTS true
+#else
+#define DBVC_NOT_NULL_CONSTRAINTS false
+#endif
+
+/* Constraints over periods, and such that are not enforced, came in 18. */
+#if PG_VERSION_NUM >= 180000
+#define dbvc_constraint_period(form) ((form)->conperiod)
+#define dbvc_constraint_enforced(form) ((form)->conenforced)
+#else
+#define dbvc_constraint_period(form) ((void) (form), false)
+#define dbvc_constraint_enforced(form) ((void) (form), true)
+#endif
+
+/* What publications and subscriptions can say grows with every version. */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_publication_all_sequences(form) ((form)->puballsequences)
+#define dbvc_publication_except(form) ((form)->prexcept)
+#define dbvc_subscription_retain_dead_tuples(form) \
+	((form)->subretaindeadtuples)
+#define dbvc_subscription_max_retention(form) ((form)->submaxretention)
+#define dbvc_subscription_server(form) ((form)->subserver)
+#define DBVC_SUBSCRIPTION_RECEIVER_TIMEOUT \
+	Anum_pg_subscription_subwalrcvtimeout
+#else
+#define dbvc_publication_all_sequences(form) ((void) (form), false)
+#define dbvc_publication_except(form) ((void) (form), false)
+#define dbvc_subscription_retain_dead_tuples(form) ((void) (form), false)
+#define dbvc_subscription_max_retention(form) ((void) (form), 0)
+#define dbvc_subscription_server(form) ((void) (form), InvalidOid)
+#define DBVC_SUBSCRIPTION_RECEIVER_TIMEOUT InvalidAttrNumber
+#endif
+#if PG_VERSION_NUM >= 180000
+#define dbvc_publication_generated(form) ((form)->pubgencols)
+#else
+#define dbvc_publication_generated(form) ((void) (form), 'n')
+#endif
+#if PG_VERSION_NUM >= 170000
+#define dbvc_subscription_failover(form) ((form)->subfailover)
+#else
+#define dbvc_subscription_failover(form) ((void) (form), false)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define dbvc_subscription_stream(form) ((form)->substream)
+#define dbvc_subscription_password_required(form) ((form)->subpasswordrequired)
+#define dbvc_subscription_run_as_owner(form) ((form)->subrunasowner)
+#define DBVC_SUBSCRIPTION_ORIGIN Anum_pg_subscription_suborigin
+#else
+#define dbvc_subscription_stream(form) ((form)->substream ? 't' : 'f')
+#define dbvc_subscription_password_required(form) ((void) (form), true)
+#define dbvc_subscription_run_as_owner(form) ((void) (form), false)
+#define DBVC_SUBSCRIPTION_ORIGIN InvalidAttrNumber
+#endif
+
 /* JSON became a word of the grammar in 16: the type is spelled by it. */
 #if PG_VERSION_NUM >= 160000
 #define DBVC_JSON_IS_KEYWORD 1
@@ -180,7 +236,41 @@ typedef bool DbvcUpdateIndexes;
 #define DBVC_JSON_IS_KEYWORD 0
 #endif
 
-/* Not-null constraints are rows of pg_constraint from 18 on. */
+/*
+ * Not-null constraints are rows of pg_constraint, those of domains from 17 on, of
+ * tables from 18 on; pg_dump of 17 does not keep their names.
+ */
 #define DBVC_CONSTRAINT_NOTNULL 'n'
+#if PG_VERSION_NUM >= 180000
+#define DBVC_NOT_NULL_NAME_IS_KEPT true
+#else
+#define DBVC_NOT_NULL_NAME_IS_KEPT false
+#endif
+
+/* The locale of a collation that is not libc's; rules of ICU came in 16. */
+#if PG_VERSION_NUM >= 170000
+#define DBVC_COLLATION_LOCALE Anum_pg_collation_colllocale
+#else
+#define DBVC_COLLATION_LOCALE Anum_pg_collation_colliculocale
+#endif
+#if PG_VERSION_NUM >= 160000
+#define DBVC_COLLATION_RULES Anum_pg_collation_collicurules
+#else
+#define DBVC_COLLATION_RULES 0
+#endif
+
+/* Default privileges of large objects (18). */
+#if PG_VERSION_NUM >= 180000
+#define DBVC_DEFAULT_ACL_LARGE_OBJECT DEFACLOBJ_LARGEOBJECT
+#else
+#define DBVC_DEFAULT_ACL_LARGE_OBJECT '\0'
+#endif
+
+/* A foreign-data wrapper can make connection strings for subscriptions (19). */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_fdw_connection(form) ((form)->fdwconnection)
+#else
+#define dbvc_fdw_connection(form) InvalidOid
+#endif
 
 #endif /* DBVC_COMPAT_H */
