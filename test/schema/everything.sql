@@ -594,6 +594,8 @@ BEGIN
 		  AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype IN ('e', 'i') AND e.refclassid <> 'pg_constraint'::regclass)
 		ORDER BY 1, 2
 	LOOP
+		-- a dump leaves out those of inherited constraints and triggers
+		CONTINUE WHEN EXISTS (SELECT FROM pg_constraint WHERE oid = o.objid AND NOT conislocal) OR EXISTS (SELECT FROM pg_trigger WHERE oid = o.objid AND tgparentid <> 0);
 		CONTINUE WHEN length(o.identity) % 3 = 0 OR EXISTS (SELECT FROM pg_description WHERE classoid = o.classid AND objoid = o.objid);
 		target := CASE o.type
 			WHEN 'table constraint' THEN 'CONSTRAINT ' || o.identity

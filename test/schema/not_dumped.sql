@@ -9,6 +9,8 @@ CREATE UNIQUE INDEX CONCURRENTLY invalid_index ON has_duplicates (a);
 CREATE UNIQUE INDEX CONCURRENTLY "Odd ""Invalid""" ON has_duplicates ((a + 1));
 \o
 \set ON_ERROR_STOP 1
+COMMENT ON CONSTRAINT parent_check ON grandchild IS 'a comment on what is inherited';
+COMMENT ON TRIGGER on_partitions ON parted_2023 IS 'a comment on what is inherited';
 ALTER ROLE regress_dbvc_owner IN DATABASE :"DBNAME" SET work_mem = '7MB';
 ALTER DATABASE :"DBNAME" SET search_path = ev, public;
 ALTER DATABASE :"DBNAME" SET "datestyle" = 'ISO, DMY';

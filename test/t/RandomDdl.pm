@@ -53,7 +53,7 @@ sub _things
 		$column->('c2_', '"C ""2"""', 'text', _choice('default', qr/^default$/, 'ALTER TABLE %P ALTER "C ""2""" DROP DEFAULT', q{ALTER TABLE %P ALTER "C ""2""" SET DEFAULT 'it''s'}, 'ALTER TABLE %P ALTER "C ""2""" SET DEFAULT current_user'),
 			_choice('not null', qr/^not_null/, 'ALTER TABLE %P ALTER "C ""2""" DROP NOT NULL', 'ALTER TABLE %P ALTER "C ""2""" SET NOT NULL'),
 			_choice('storage', qr/^storage$/, 'ALTER TABLE %P ALTER "C ""2""" SET STORAGE EXTENDED', 'ALTER TABLE %P ALTER "C ""2""" SET STORAGE EXTERNAL', 'ALTER TABLE %P ALTER "C ""2""" SET STORAGE MAIN'));
-		$column->('c3_', 'c3', 'int', _choice('identity', qr/^(identity|not_null)/, 'ALTER TABLE %P ALTER c3 DROP IDENTITY IF EXISTS; ALTER TABLE %P ALTER c3 DROP NOT NULL', 'ALTER TABLE %P ALTER c3 DROP IDENTITY IF EXISTS; ALTER TABLE %P ALTER c3 SET NOT NULL; ALTER TABLE %P ALTER c3 ADD GENERATED ALWAYS AS IDENTITY'),
+		$column->('c3_', 'c3', 'int', { more => { 1 => 'sequence %S.t_c3_seq' }, %{ _choice('identity', qr/^(identity|not_null)/, 'ALTER TABLE %P ALTER c3 DROP IDENTITY IF EXISTS; ALTER TABLE %P ALTER c3 DROP NOT NULL', 'ALTER TABLE %P ALTER c3 DROP IDENTITY IF EXISTS; ALTER TABLE %P ALTER c3 SET NOT NULL; ALTER TABLE %P ALTER c3 ADD GENERATED ALWAYS AS IDENTITY') } },
 			_choice('column grant', qr/^acl/, 'REVOKE ALL (c3) ON %P FROM regress_dbvc_writer', 'GRANT UPDATE (c3) ON %P TO regress_dbvc_writer'), _choice('column option', qr/options/, 'ALTER TABLE %P ALTER c3 RESET (n_distinct)', 'ALTER TABLE %P ALTER c3 SET (n_distinct = -0.5)'));
 		$of->('ck', on => 't', kind => 'check', type => 'table constraint', names => [ 'ck', '"Ck ""2"""' ], identity => '%n on %P', make => 'ALTER TABLE %P ADD CONSTRAINT %n CHECK (id > 0)', rename => 'ALTER TABLE %P RENAME CONSTRAINT %n TO %m', drop => 'ALTER TABLE %P DROP CONSTRAINT %n', choices => [ _comment('CONSTRAINT %n ON %P') ]);
 		$of->('uq', on => 't', kind => 'unique', type => 'table constraint', names => ['uq'], identity => '%n on %P', make => 'ALTER TABLE %P ADD CONSTRAINT %n UNIQUE (id)', drop => 'ALTER TABLE %P DROP CONSTRAINT %n CASCADE', choices => [ _comment('CONSTRAINT %n ON %P'),
@@ -73,16 +73,16 @@ sub _things
 			_choice('roles', qr/^roles/, 'ALTER POLICY %n ON %P TO PUBLIC', 'ALTER POLICY %n ON %P TO regress_dbvc_reader, regress_dbvc_writer'), _choice('using', qr/^using/, 'ALTER POLICY %n ON %P USING (id > 1)', q{ALTER POLICY %n ON %P USING (base = 'x')}) ]);
 		$of->('st', on => 't', kind => 'statistics', type => 'statistics object', names => [ 'st', 'st2' ], make => 'CREATE STATISTICS %N (ndistinct) ON id, base FROM %P', rename => 'ALTER STATISTICS %N RENAME TO %m', drop => 'DROP STATISTICS %N', choices => [ _comment('STATISTICS %N'), _owner('STATISTICS %N'), _choice('target', qr/statistics|target/, 'ALTER STATISTICS %N SET STATISTICS -1', 'ALTER STATISTICS %N SET STATISTICS 30') ]);
 		$of->('v', on => 't', kind => 'view', type => 'view', names => [ 'v', '"V ""2"""' ], make => 'CREATE VIEW %N AS SELECT id, base FROM %P', rename => 'ALTER VIEW %N RENAME TO %m', drop => 'DROP VIEW %N', choices => [ _comment('VIEW %N'), _acl('%N', 'SELECT'), _choice('view option', qr/^options/, 'ALTER VIEW %N RESET (security_barrier)', 'ALTER VIEW %N SET (security_barrier)'),
-			_choice('query', qr/^(query|definition)/, 'CREATE OR REPLACE VIEW %N%W AS SELECT id, base FROM %P', q{CREATE OR REPLACE VIEW %N%W AS SELECT id, base FROM %P WHERE id IN (1, 2)}), _choice('view default', qr/default/, 'ALTER VIEW %N ALTER id DROP DEFAULT', 'ALTER VIEW %N ALTER id SET DEFAULT 3') ]);
+			_choice('query', qr/^(query|definition)/, 'CREATE OR REPLACE VIEW %N%W AS SELECT id, base FROM %P', q{CREATE OR REPLACE VIEW %N%W AS SELECT id, base FROM %P WHERE id IN (1, 2)}), { %{ _choice('view default', qr/^default$/, 'ALTER VIEW %N ALTER id DROP DEFAULT', 'ALTER VIEW %N ALTER id SET DEFAULT 3') }, row => 'view column %N.id' } ]);
 		$of->('mv', on => 't', kind => 'materialized view', type => 'materialized view', names => [ 'mv', 'mv2' ], make => 'CREATE MATERIALIZED VIEW %N AS SELECT id, base FROM %P', rename => 'ALTER MATERIALIZED VIEW %N RENAME TO %m', drop => 'DROP MATERIALIZED VIEW %N', choices => [ _comment('MATERIALIZED VIEW %N'), _owner('MATERIALIZED VIEW %N') ]);
 		$of->('sq', kind => 'sequence', type => 'sequence', names => [ 'sq', '"Sq ""2"""' ], make => 'CREATE SEQUENCE %N', rename => 'ALTER SEQUENCE %N RENAME TO %m', drop => 'DROP SEQUENCE %N', choices => [ _comment('SEQUENCE %N'), _owner('SEQUENCE %N'),
 			_choice('increment', qr/^increment/, 'ALTER SEQUENCE %N INCREMENT 1', 'ALTER SEQUENCE %N INCREMENT 7'), _choice('cycle', qr/^cycle/, 'ALTER SEQUENCE %N NO CYCLE', 'ALTER SEQUENCE %N CYCLE'), _choice('cache', qr/^cache/, 'ALTER SEQUENCE %N CACHE 1', 'ALTER SEQUENCE %N CACHE 20'),
 			_choice('maximum', qr/^max/, 'ALTER SEQUENCE %N NO MAXVALUE', 'ALTER SEQUENCE %N MAXVALUE 1000') ]);
-		$of->('fu', kind => 'function', type => 'function', names => [ 'fu', '"Fu ""2"""' ], identity => '%N(integer,text)', make => q{CREATE FUNCTION %N(a int, b text DEFAULT 'x') RETURNS int LANGUAGE sql AS 'SELECT 1'}, rename => 'ALTER FUNCTION %N(int, text) RENAME TO %m', drop => 'DROP FUNCTION %N(int, text)', choices => [
+		$of->('fu', kind => 'function', type => 'function', names => [ 'fu', '"Fu ""2"""' ], identity => '%N(integer,pg_catalog.text)', make => q{CREATE FUNCTION %N(a int, b text DEFAULT 'x') RETURNS int LANGUAGE sql AS 'SELECT 1'}, rename => 'ALTER FUNCTION %N(int, text) RENAME TO %m', drop => 'DROP FUNCTION %N(int, text)', choices => [
 			_comment('FUNCTION %N(int, text)'), _acl('FUNCTION %N(int, text)', 'EXECUTE'), _choice('cost', qr/^cost/, 'ALTER FUNCTION %N(int, text) COST 100', 'ALTER FUNCTION %N(int, text) COST 7'), _choice('volatility', qr/^volatil/, 'ALTER FUNCTION %N(int, text) VOLATILE', 'ALTER FUNCTION %N(int, text) STABLE', 'ALTER FUNCTION %N(int, text) IMMUTABLE'),
 			_choice('strict', qr/^strict/, 'ALTER FUNCTION %N(int, text) CALLED ON NULL INPUT', 'ALTER FUNCTION %N(int, text) STRICT'), _choice('security definer', qr/^security/, 'ALTER FUNCTION %N(int, text) SECURITY INVOKER', 'ALTER FUNCTION %N(int, text) SECURITY DEFINER'), _choice('parallel', qr/^parallel/, 'ALTER FUNCTION %N(int, text) PARALLEL UNSAFE', 'ALTER FUNCTION %N(int, text) PARALLEL SAFE'),
 			_choice('function setting', qr/^(settings|config|set)/, 'ALTER FUNCTION %N(int, text) RESET work_mem', q{ALTER FUNCTION %N(int, text) SET work_mem = '6MB'}), _choice('leakproof', qr/^leakproof/, 'ALTER FUNCTION %N(int, text) NOT LEAKPROOF', 'ALTER FUNCTION %N(int, text) LEAKPROOF') ]);
-		$of->('body', kind => 'function body', type => 'function', names => ['body'], identity => '%N()', make => q{CREATE FUNCTION %N() RETURNS int LANGUAGE sql AS 'SELECT 1'}, drop => 'DROP FUNCTION %N()', choices => [ _choice('body', qr/^(body|source|definition)/, q{CREATE OR REPLACE FUNCTION %N() RETURNS int LANGUAGE sql AS 'SELECT 1'}, q{CREATE OR REPLACE FUNCTION %N() RETURNS int LANGUAGE sql AS 'SELECT 2'}, q{CREATE OR REPLACE FUNCTION %N() RETURNS int LANGUAGE sql RETURN 3}) ]);
+		$of->('body', kind => 'function body', type => 'function', names => ['body'], identity => '%N()', make => q{CREATE FUNCTION %N() RETURNS int LANGUAGE sql AS 'SELECT 1'}, drop => 'DROP FUNCTION %N()', choices => [ _choice('body', qr/^(sql_)?body$/, q{CREATE OR REPLACE FUNCTION %N() RETURNS int LANGUAGE sql AS 'SELECT 1'}, q{CREATE OR REPLACE FUNCTION %N() RETURNS int LANGUAGE sql AS 'SELECT 2'}, q{CREATE OR REPLACE FUNCTION %N() RETURNS int LANGUAGE sql RETURN 3}) ]);
 		$of->('pr', kind => 'procedure', type => 'procedure', names => [ 'pr', 'pr2' ], identity => '%N()', make => q{CREATE PROCEDURE %N() LANGUAGE sql AS ''}, rename => 'ALTER PROCEDURE %N() RENAME TO %m', drop => 'DROP PROCEDURE %N()', choices => [ _comment('PROCEDURE %N()'), _owner('PROCEDURE %N()') ]);
 		$of->('ag', kind => 'aggregate', type => 'aggregate', names => [ 'ag', 'ag2' ], identity => '%N(integer)', make => q{CREATE AGGREGATE %N(int) (SFUNC = int4pl, STYPE = int)}, rename => 'ALTER AGGREGATE %N(int) RENAME TO %m', drop => 'DROP AGGREGATE %N(int)', choices => [ _comment('AGGREGATE %N(int)'), _choice('initial value', qr/^init/, 'CREATE OR REPLACE AGGREGATE %N(int) (SFUNC = int4pl, STYPE = int)', q{CREATE OR REPLACE AGGREGATE %N(int) (SFUNC = int4pl, STYPE = int, INITCOND = '3')}) ]);
 		$of->('en', kind => 'enum', type => 'type', names => ['"En ""2"""'], make => q{CREATE TYPE %N AS ENUM ('a', 'b')}, drop => 'DROP TYPE %N CASCADE', choices => [ _comment('TYPE %N'), _acl('TYPE %N', 'USAGE'), _choice('label', qr/^(labels|enum|values)/, q{DO $do$ BEGIN ALTER TYPE %N RENAME VALUE 'it''s' TO 'b'; EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$}, q{DO $do$ BEGIN ALTER TYPE %N RENAME VALUE 'b' TO 'it''s'; EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$}) ]);
@@ -104,13 +104,13 @@ sub _things
 
 		# what is in no schema
 		$self->_thing("fdw$i", kind => 'wrapper', type => 'foreign-data wrapper', names => ["fdw$i"], weight => 1, make => 'CREATE FOREIGN DATA WRAPPER %N', drop => 'DROP FOREIGN DATA WRAPPER %N CASCADE', choices => [ _comment('FOREIGN DATA WRAPPER %N'), _acl('FOREIGN DATA WRAPPER %N', 'USAGE') ]);
-		$self->_thing("srv$i", on => ["fdw$i"], kind => 'server', type => 'server', names => ["srv$i"], weight => 1, make => "CREATE SERVER %N VERSION '6' FOREIGN DATA WRAPPER fdw$i", drop => 'DROP SERVER %N CASCADE', choices => [ _comment('SERVER %N'), _owner('SERVER %N'), _choice('version', qr/^version/, q{ALTER SERVER %N VERSION '6'}, q{ALTER SERVER %N VERSION '7'}) ]);
+		$self->_thing("srv$i", on => ["fdw$i"], kind => 'server', type => 'server', names => ["srv$i"], weight => 1, make => "CREATE SERVER %N VERSION '6' FOREIGN DATA WRAPPER fdw$i", drop => 'DROP SERVER %N CASCADE', choices => [ _comment('SERVER %N'), _owner('SERVER %N'), _choice('version', qr/^server_version$/, q{ALTER SERVER %N VERSION '6'}, q{ALTER SERVER %N VERSION '7'}) ]);
 		$self->_thing("um$i", on => ["srv$i"], kind => 'user mapping', type => 'user mapping', names => ["srv$i"], identity => "regress_dbvc_reader on server srv$i", make => "CREATE USER MAPPING FOR regress_dbvc_reader SERVER srv$i", drop => "DROP USER MAPPING FOR regress_dbvc_reader SERVER srv$i", choices => [
 			_choice('mapping option', qr/option/, "DO \$do\$ BEGIN ALTER USER MAPPING FOR regress_dbvc_reader SERVER srv$i OPTIONS (DROP password); EXCEPTION WHEN undefined_object THEN NULL; END \$do\$", "DO \$do\$ BEGIN ALTER USER MAPPING FOR regress_dbvc_reader SERVER srv$i OPTIONS (ADD password 'x'); EXCEPTION WHEN duplicate_object THEN NULL; END \$do\$") ]);
 		$self->_thing("pub$i", kind => 'publication', type => 'publication', names => ["pub$i"], make => 'CREATE PUBLICATION %N', drop => 'DROP PUBLICATION %N', choices => [ _comment('PUBLICATION %N'), _choice('publish', qr/publish/, q{ALTER PUBLICATION %N SET (publish = 'insert, update, delete, truncate')}, q{ALTER PUBLICATION %N SET (publish = 'insert')}), _choice('via root', qr/root/, 'ALTER PUBLICATION %N SET (publish_via_partition_root = false)', 'ALTER PUBLICATION %N SET (publish_via_partition_root = true)') ]);
 		$self->_thing("pubs$i", kind => 'other publication', type => 'publication', names => ["pubs$i"], make => "CREATE PUBLICATION %N WITH (publish = 'insert')", drop => 'DROP PUBLICATION %N', choices => []);
 		$self->_thing("pur$i", on => [ "pubs$i", "t$i" ], kind => 'published table', type => 'publication relation', names => ["pubs$i"], identity => "%Q in publication pubs$i", make => "ALTER PUBLICATION pubs$i ADD TABLE %Q", drop => "ALTER PUBLICATION pubs$i DROP TABLE %Q", choices => [ _choice('published rows', qr/where|filter|condition/, "ALTER PUBLICATION pubs$i SET TABLE %Q", "ALTER PUBLICATION pubs$i SET TABLE %Q WHERE (id > 3)") ]);
-		$self->_thing("pun$i", on => [ "pub$i", "s$i" ], kind => 'published schema', type => 'publication namespace', names => ['x'], identity => "%Q in publication %P", make => 'ALTER PUBLICATION %P ADD TABLES IN SCHEMA %Q', drop => 'ALTER PUBLICATION %P DROP TABLES IN SCHEMA %Q', choices => []);
+		$self->_thing("pun$i", on => [ "pub$i", "s$i" ], kind => 'published schema', type => 'publication namespace', names => ['x'], identity => ($i == 1 ? 'g1' : 'G "2"') . ' in publication %P', make => 'ALTER PUBLICATION %P ADD TABLES IN SCHEMA %Q', drop => 'ALTER PUBLICATION %P DROP TABLES IN SCHEMA %Q', choices => []);
 		$self->_thing("et$i", on => ["etf"], kind => 'event trigger', type => 'event trigger', names => [ "et$i", "et_$i" ], make => 'CREATE EVENT TRIGGER %N ON sql_drop EXECUTE FUNCTION public.etf()', rename => 'ALTER EVENT TRIGGER %N RENAME TO %m', drop => 'DROP EVENT TRIGGER %N', choices => [ _comment('EVENT TRIGGER %N'), _choice('enable', qr/^enabled/, 'ALTER EVENT TRIGGER %N ENABLE', 'ALTER EVENT TRIGGER %N DISABLE', 'ALTER EVENT TRIGGER %N ENABLE ALWAYS') ]);
 		$self->_thing("am$i", kind => 'access method', type => 'access method', names => ["am$i"], make => 'CREATE ACCESS METHOD %N TYPE TABLE HANDLER heap_tableam_handler', drop => 'DROP ACCESS METHOD %N', choices => [ _comment('ACCESS METHOD %N') ]);
 		$self->_thing("da$i", on => ["s$i"], kind => 'default privileges', type => 'default acl', names => ['x'], identity => 'for role regress_dbvc_writer in schema %P on tables', make => 'ALTER DEFAULT PRIVILEGES FOR ROLE regress_dbvc_writer IN SCHEMA %P GRANT SELECT ON TABLES TO regress_dbvc_reader', drop => 'ALTER DEFAULT PRIVILEGES FOR ROLE regress_dbvc_writer IN SCHEMA %P REVOKE ALL ON TABLES FROM regress_dbvc_reader', choices => [
@@ -165,7 +165,7 @@ sub identity
 
 # ---- statements ----
 
-sub can_be { my ($self, $thing) = @_; return !grep { !$self->{by}{$_}{there} } @{ $thing->{on} }; }
+sub can_be { my ($self, $thing) = @_; return !grep { !$self->{by}{$_}{there} } (@{ $thing->{on} }, $thing->{in} // ()); }
 
 sub make
 {
@@ -258,7 +258,16 @@ sub state
 	foreach my $thing (@{ $self->{things} })
 	{
 		$state{ $thing->{id} } = { there => $thing->{there}, name => $thing->{name}, made => $thing->{made}, value => [ @{ $thing->{value} } ] };
-		$state{ $thing->{id} }{identity} = $self->identity($thing) if $thing->{there};
+		next unless $thing->{there};
+		$state{ $thing->{id} }{identity} = $self->identity($thing);
+		foreach my $i (0 .. $#{ $thing->{choices} })
+		{
+			my $choice = $thing->{choices}[$i];
+			my $more = $choice->{more} && $choice->{more}{ $thing->{value}[$i] };
+
+			$state{ $thing->{id} }{row}[$i] = $self->fill($thing, $choice->{row}) if $choice->{row};
+			$state{ $thing->{id} }{more}{ $self->fill($thing, $more) } = 1 if $more;
+		}
 	}
 	return \%state;
 }
@@ -287,6 +296,15 @@ sub differences
 		my ($was, $is) = ($before->{ $thing->{id} }, $after->{ $thing->{id} });
 		my $row = sub { my ($change, $identity) = @_; return $found{"$change $thing->{type} $identity"} //= []; };
 
+		# a choice may bring another object with it
+		foreach my $more (keys %{ $was->{more} // {} })
+		{
+			$found{"dropped $more"} //= [] unless $is->{more}{$more};
+		}
+		foreach my $more (keys %{ $is->{more} // {} })
+		{
+			$found{"created $more"} //= [] unless $was->{more}{$more};
+		}
 		if ($was->{there} && $is->{there} && $thing->{column_of})
 		{
 			push @{ $columns{ $thing->{column_of} } }, $thing->{id};
@@ -298,9 +316,8 @@ sub differences
 			foreach my $i (0 .. $#{ $thing->{choices} })
 			{
 				next if $was->{value}[$i] == $is->{value}[$i];
-				push @{ $row->('altered', $is->{identity}) }, $thing->{choices}[$i]{attr};
+				push @{ $is->{row}[$i] ? $found{"altered $is->{row}[$i]"} //= [] : $row->('altered', $is->{identity}) }, $thing->{choices}[$i]{attr};
 			}
-			# columns that are not of its own name follow a table's own name
 			next;
 		}
 		$row->('dropped', $was->{identity}) if $was->{there};
