@@ -63,7 +63,7 @@ sub compare
 		if (!$expected->{$key})
 		{
 			# columns that come, go and have another name with their relation
-			next if $change ne 'altered' && $type =~ /column$/ && grep { $expected->{"renamed $_ $table"} } ('table', 'view', 'materialized view', 'foreign table', 'composite type');
+			next if $change ne 'altered' && $type =~ /column$/ && grep { $expected->{"$change $_ $table"} } ('table', 'view', 'materialized view', 'foreign table', 'composite type');
 			push @wrong, "says too much: $key (@{$said{$key}})";
 			next;
 		}

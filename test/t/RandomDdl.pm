@@ -24,7 +24,7 @@ sub new
 
 sub _comment { my ($sql) = @_; return { attr => qr/^comment$/, kind => 'comment', sql => [ "COMMENT ON $sql IS NULL", "COMMENT ON $sql IS 'some words'", "COMMENT ON $sql IS E'it''s\\nmore'" ] }; }
 sub _owner { my ($sql) = @_; return { attr => qr/^owner$/, kind => 'owner', sql => [ "ALTER $sql OWNER TO CURRENT_USER", "ALTER $sql OWNER TO regress_dbvc_owner" ] }; }
-sub _acl { my ($sql, $what) = @_; return { attr => qr/^acl\b/, kind => 'grant', sql => [ "REVOKE ALL ON $sql FROM regress_dbvc_reader", "GRANT $what ON $sql TO regress_dbvc_reader", "GRANT $what ON $sql TO regress_dbvc_reader WITH GRANT OPTION" ] }; }
+sub _acl { my ($sql, $what) = @_; return { attr => qr/^acl\b/, kind => 'grant', sql => [ "REVOKE ALL ON $sql FROM regress_dbvc_reader", "REVOKE ALL ON $sql FROM regress_dbvc_reader; GRANT $what ON $sql TO regress_dbvc_reader", "GRANT $what ON $sql TO regress_dbvc_reader WITH GRANT OPTION" ] }; }
 sub _choice { my ($kind, $attr, @sql) = @_; return { kind => $kind, attr => $attr, sql => \@sql }; }
 
 # %N the thing's own name in full, %n without its schema, %P the parent's in full
