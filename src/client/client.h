@@ -7,7 +7,8 @@
  * server, which hashes them and says what is new, changed or missing.
  * progress.c calls dbvc.migrate() or dbvc.rollback() and shows what happens
  * meanwhile, monitor.c what that waits for.  command_backfill.c has no
- * directory: it calls dbvc.document_backfill() and shows how far it is.
+ * directory: it calls dbvc.document_backfill() and shows how far it is; tree.c
+ * shows what command_snapshot.c finds different between two schemas.
  * command_*.c are the commands.  Everything the server is asked is public SQL.
  *
  * Memory is taken from malloc() and given back at exit: a run is short, and
@@ -103,6 +104,10 @@ typedef struct Options
 	const char *pause;
 	const char *lock_wait;
 	const char *max_errors;
+	const char *label;	 /* of a snapshot */
+	PointerList schemas; /* of char *: what it holds; empty: all */
+	bool settings;		 /* those of the database and of roles too */
+	bool detail;		 /* of differences */
 	bool dry_run;
 	bool rehearse;
 	bool reversal;
@@ -322,17 +327,37 @@ typedef struct Backfill
 	double milliseconds;
 } Backfill;
 
+/* A snapshot that the server keeps. */
+typedef struct Snapshot
+{
+	const char *id;
+	const char *label; /* NULL: none */
+	const char *time;
+	const char *fingerprint; /* hexadecimal */
+	long objects;
+} Snapshot;
+
+/* What differs between two of them. */
+typedef struct Differences
+{
+	const Snapshot *from;
+	const Snapshot *to; /* NULL: the schema as it is now */
+	PGresult *rows;		/* as command_snapshot.c asks for them */
+} Differences;
+
 /* What a command found out; shown as text on the way, as JSON at the end. */
 typedef struct Report
 {
 	const Options *options;
-	const Directory *directory; /* NULL: the command takes none */
-	bool live;					/* a terminal: lines may be redrawn */
-	bool color;					/* on stdout */
-	bool color_warn;			/* on stderr */
-	int width;					/* of the terminal, in columns */
-	PointerList rows;			/* of Row */
-	const Backfill *backfill;	/* NULL: there was none */
+	const Directory *directory;		/* NULL: the command takes none */
+	bool live;						/* a terminal: lines may be redrawn */
+	bool color;						/* on stdout */
+	bool color_warn;				/* on stderr */
+	int width;						/* of the terminal, in columns */
+	PointerList rows;				/* of Row */
+	const Backfill *backfill;		/* NULL: there was none */
+	const Snapshot *snapshot;		/* that was taken, or NULL */
+	const Differences *differences; /* NULL: nothing was compared */
 	const char *plan_hash;
 	const char *database;
 	const char *extension_version;
@@ -605,6 +630,14 @@ extern ExitStatus command_withdraw(Report *report, Options *options);
 
 /* in command_backfill.c */
 extern ExitStatus command_backfill(Report *report, Options *options);
+
+/* in command_snapshot.c */
+extern ExitStatus command_snapshot(Report *report, Options *options);
+extern ExitStatus command_diff(Report *report, Options *options);
+extern ExitStatus command_drift(Report *report, Options *options);
+
+/* in tree.c */
+extern void show_differences(const Report *report, const PGresult *result);
 
 /* in options.c */
 

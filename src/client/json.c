@@ -183,6 +183,56 @@ put_backfill_if(PQExpBuffer out, const Backfill *backfill)
 	appendPQExpBuffer(out, "%.3f}", backfill->milliseconds);
 }
 
+static void
+put_snapshot(PQExpBuffer out, const char *key, const Snapshot *snapshot)
+{
+	put_key(out, key);
+	if (snapshot == NULL)
+	{
+		appendPQExpBufferStr(out, "null");
+		return;
+	}
+	appendPQExpBufferStr(out, "{");
+	put_text(out, "id", snapshot->id);
+	put_text(out, "label", snapshot->label);
+	put_text(out, "time", snapshot->time);
+	put_number_if(out, "objects", snapshot->objects, 0);
+	put_text(out, "fingerprint", snapshot->fingerprint);
+	appendPQExpBufferStr(out, "}");
+}
+
+/* A value that is JSON already. */
+static void
+put_json(PQExpBuffer out, const char *key, const char *json)
+{
+	put_key(out, key);
+	appendPQExpBufferStr(out, json != NULL ? json : "null");
+}
+
+static void
+put_differences_if(PQExpBuffer out, const Differences *differences)
+{
+	static const char *const keys[] = {"change", "object_type", "identity",
+									   "attribute"};
+
+	if (differences == NULL)
+		return;
+	put_snapshot(out, "from", differences->from);
+	put_snapshot(out, "to", differences->to);
+	put_key(out, "differences");
+	appendPQExpBufferStr(out, "[");
+	for (int i = 0; i < PQntuples(differences->rows); i++)
+	{
+		appendPQExpBufferStr(out, i == 0 ? "\n  {" : ",\n  {");
+		for (int j = 0; j < 4; j++)
+			put_text(out, keys[j], value_at(differences->rows, i, j));
+		put_json(out, "before", value_at(differences->rows, i, 4));
+		put_json(out, "after", value_at(differences->rows, i, 5));
+		appendPQExpBufferStr(out, "}");
+	}
+	appendPQExpBufferStr(out, "]");
+}
+
 void
 json_report(PQExpBuffer out, const Report *report)
 {
@@ -204,6 +254,9 @@ json_report(PQExpBuffer out, const Report *report)
 	put_text(out, "plan_hash", report->plan_hash);
 	put_list(out, "migrations", &report->rows, put_any_row);
 	put_backfill_if(out, report->backfill);
+	if (report->snapshot != NULL)
+		put_snapshot(out, "snapshot", report->snapshot);
+	put_differences_if(out, report->differences);
 	put_list(out, "problems", directory ? &directory->problems : NULL,
 			 put_any_problem);
 	put_error(out, report->error);

@@ -13,6 +13,7 @@ typedef enum OptionType
 {
 	OPTION_FLAG,
 	OPTION_TEXT,
+	OPTION_LIST,
 	OPTION_PLACEHOLDER,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -66,6 +67,15 @@ static const OptionSpec specs[] = {
 	 " backfill "},
 	{"max-errors", 0, OPTION_TEXT, FIELD(max_errors), "N",
 	 "documents that may be set aside", " backfill "},
+	{"label", 0, OPTION_TEXT, FIELD(label), "TEXT",
+	 "a word about the snapshot, kept with it", " snapshot "},
+	{"schema", 0, OPTION_LIST, FIELD(schemas), "NAME",
+	 "only what is in this schema; as often as needed", " snapshot "},
+	{"settings", 0, OPTION_FLAG, FIELD(settings), NULL,
+	 "also settings of the database and of roles", " snapshot "},
+	{"detail", 0, OPTION_FLAG, FIELD(detail), NULL,
+	 "also parts of what came or went, and effects of renames",
+	 " diff drift "},
 	{"layout", 'l', OPTION_TEXT, FIELD(layout), "NAME",
 	 "flyway, golang-migrate, diesel, dbmate, goose or plain",
 	 DIRECTORY_COMMANDS},
@@ -235,6 +245,12 @@ apply_option(Options *options, const OptionSpec *spec)
 				usage_error(options->command,
 							format("--%s wants a value", spec->name));
 			*(const char **) field = optarg;
+			break;
+		case OPTION_LIST:
+			if (*optarg == '\0')
+				usage_error(options->command,
+							format("--%s wants a value", spec->name));
+			list_add((PointerList *) field, optarg);
 			break;
 		case OPTION_PLACEHOLDER:
 			add_placeholder(options, optarg);

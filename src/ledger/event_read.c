@@ -82,6 +82,30 @@ dbvc_event_get_bool(bytea *body, DbvcEventField field, bool *result)
 	return true;
 }
 
+bool
+dbvc_event_get_int(bytea *body, DbvcEventField field, int64 *result)
+{
+	const char *value;
+	Size len;
+
+	if (!find(body, field, DBVC_CANON_INT, &value, &len))
+		return false;
+	*result = dbvc_canon_read_int(value, len);
+	return true;
+}
+
+bool
+dbvc_event_get_time(bytea *body, DbvcEventField field, TimestampTz *result)
+{
+	const char *value;
+	Size len;
+
+	if (!find(body, field, DBVC_CANON_TIME, &value, &len))
+		return false;
+	*result = dbvc_canon_read_time(value, len);
+	return true;
+}
+
 /* Find the field that an SQL caller names, of the type its function reads. */
 static bool
 find_by_name(FunctionCallInfo fcinfo, DbvcCanonType type, const char **value,

@@ -128,6 +128,10 @@ extern List *dbvc_event_get_list(bytea *body, DbvcEventField field);
 extern bytea *dbvc_event_get_bytes(bytea *body, DbvcEventField field);
 extern bool dbvc_event_get_bool(bytea *body, DbvcEventField field,
 								bool *value);
+extern bool dbvc_event_get_int(bytea *body, DbvcEventField field,
+							   int64 *value);
+extern bool dbvc_event_get_time(bytea *body, DbvcEventField field,
+								TimestampTz *value);
 
 /* in settings.c */
 

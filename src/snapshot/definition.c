@@ -96,7 +96,7 @@ dbvc_define(DbvcCatalog *catalog, Oid classid, Oid objid,
 	definition->body = body.data;
 	definition->body_len = body.len;
 	piece.len = body.len;
-	piece.data = dbvc_canon_utf8(body.data, &piece.len);
+	piece.data = dbvc_to_utf8(body.data, &piece.len);
 	dbvc_sha256(&piece, 1, definition->hash);
 	return true;
 }

@@ -17,6 +17,7 @@
 #include "crypto/crypto.h"
 #include "snapshot/catalog.h"
 
+#include "access/transam.h"
 #include "utils/acl.h"
 
 /* Raised when a definition of the same object would look otherwise. */
@@ -68,6 +69,12 @@ typedef struct DbvcDefinitionScope
 } DbvcDefinitionScope;
 extern void dbvc_definition_enter(DbvcDefinitionScope *scope);
 extern void dbvc_definition_leave(DbvcDefinitionScope *scope);
+
+/* ---- list.c: snapshots are in UTF-8 whatever the database is in ---- */
+
+/* palloc'd or the argument itself.  SQL_ASCII does not say what its bytes mean: they stay as they are. */
+extern const char *dbvc_to_utf8(const char *text, Size *len);
+extern const char *dbvc_from_utf8(const char *utf8);
 
 /* ---- what definers get and give ---- */
 
@@ -234,6 +241,8 @@ extern char *dbvc_qualified_name(const char *schema, const char *name);
 
 /* System schemas, temporary ones, toast: nothing in them is an object of a snapshot. */
 extern bool dbvc_schema_is_captured(DbvcCatalog *catalog, Oid schema);
+/* Made by initdb: no object of a snapshot. */
+#define dbvc_is_system_object(oid) ((oid) < FirstNormalObjectId)
 /* Member of an extension, or dbvc's own. */
 extern bool dbvc_is_extension_member(DbvcCatalog *catalog, Oid classid,
 									 Oid objid);
@@ -252,6 +261,18 @@ extern void dbvc_describe_grants(DbvcCatalog *catalog, DbvcJson *json,
 extern void dbvc_describe_comment(DbvcCatalog *catalog, DbvcJson *json,
 								  Oid classid, Oid objid,
 								  int32 objsubid); /* key "comment" */
+extern void dbvc_describe_comment_as(DbvcCatalog *catalog, DbvcJson *json,
+									 const char *key, Oid classid, Oid objid,
+									 int32 objsubid);
+/* The function's name; left out for InvalidOid. */
+extern void dbvc_describe_function(DbvcCatalog *catalog, DbvcJson *json,
+								   const char *key, Oid function);
+/* Elements of a text[], sorted; left out when there are none. */
+extern void dbvc_describe_names(DbvcJson *json, const char *key,
+								struct varlena *names);
+/* ALTER ... DEPENDS ON EXTENSION: key "depends_on_extensions" */
+extern void dbvc_describe_extensions(DbvcCatalog *catalog, DbvcJson *json,
+									 Oid classid, Oid objid);
 extern void dbvc_describe_labels(DbvcCatalog *catalog, DbvcJson *json,
 								 Oid classid, Oid objid,
 								 int32 objsubid); /* key "security_labels" */

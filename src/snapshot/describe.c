@@ -6,7 +6,10 @@
 #include "snapshot/definition.h"
 
 #include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_description.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_shseclabel.h"
 #include "utils/acl.h"
@@ -147,20 +150,76 @@ dbvc_describe_owner(DbvcCatalog *catalog, DbvcJson *json, Oid owner)
 }
 
 void
-dbvc_describe_comment(DbvcCatalog *catalog, DbvcJson *json, Oid classid,
-					  Oid objid, int32 objsubid)
+dbvc_describe_comment_as(DbvcCatalog *catalog, DbvcJson *json, const char *key,
+						 Oid classid, Oid objid, int32 objsubid)
 {
 	for (DbvcRow *row = dbvc_catalog_rows(catalog, DBVC_SHELF_DESCRIPTION,
 										  classid, objid);
 		 row != NULL; row = row->next)
 		if (dbvc_form(row, pg_description)->objsubid == objsubid)
 		{
-			dbvc_json_text(json, "comment",
+			dbvc_json_text(json, key,
 						   dbvc_row_string(catalog, DBVC_SHELF_DESCRIPTION,
 										   row,
 										   Anum_pg_description_description));
 			return;
 		}
+}
+
+void
+dbvc_describe_comment(DbvcCatalog *catalog, DbvcJson *json, Oid classid,
+					  Oid objid, int32 objsubid)
+{
+	dbvc_describe_comment_as(catalog, json, "comment", classid, objid,
+							 objsubid);
+}
+
+void
+dbvc_describe_function(DbvcCatalog *catalog, DbvcJson *json, const char *key,
+					   Oid function)
+{
+	if (OidIsValid(function))
+		dbvc_json_text(json, key, dbvc_name_function(catalog, function));
+}
+
+/* An array of strings, sorted; left out when there are none. */
+static void
+put_sorted(DbvcJson *json, const char *key, List *texts)
+{
+	list_sort(texts, compare_texts);
+	dbvc_json_texts(json, key, texts);
+}
+
+void
+dbvc_describe_names(DbvcJson *json, const char *key, struct varlena *names)
+{
+	if (names != NULL)
+		put_sorted(json, key, dbvc_text_array_list((ArrayType *) names));
+}
+
+void
+dbvc_describe_extensions(DbvcCatalog *catalog, DbvcJson *json, Oid classid,
+						 Oid objid)
+{
+	List *names = NIL;
+
+	for (DbvcRow *row =
+			 dbvc_catalog_rows(catalog, DBVC_SHELF_DEPEND, classid, objid);
+		 row != NULL; row = row->next)
+	{
+		Form_pg_depend depend = dbvc_form(row, pg_depend);
+		DbvcRow *extension;
+
+		if (depend->deptype != DEPENDENCY_AUTO_EXTENSION)
+			continue;
+		extension =
+			dbvc_catalog_row(catalog, DBVC_SHELF_EXTENSION, depend->refobjid);
+		if (extension != NULL)
+			names =
+				lappend(names,
+						NameStr(dbvc_form(extension, pg_extension)->extname));
+	}
+	put_sorted(json, "depends_on_extensions", names);
 }
 
 typedef struct Pair

@@ -23,22 +23,13 @@
 
 /* ------------------------------------------------------------------ helpers */
 
-const char *
-dbvc_text_here(const char *utf8)
-{
-	/* SQL_ASCII has no idea of what its bytes mean, and neither have we */
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
-		return utf8;
-	return pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
-}
-
-/* The reverse; differences are sorted alike in all databases. */
+/* Differences are sorted alike in all databases. */
 static const char *
 sort_key(const char *text)
 {
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
-		return text;
-	return pg_server_to_any(text, strlen(text), PG_UTF8);
+	Size length;
+
+	return dbvc_to_utf8(text, &length);
 }
 
 Jsonb *
@@ -329,7 +320,7 @@ add_lonely(DbvcComparing *comparing, const DbvcSide *side, const int *mates,
 		old = MemoryContextSwitchTo(comparing->scratch);
 		body = dbvc_entry_body(side, entry);
 		dbvc_found_add(comparing, change, entry->type,
-					   dbvc_text_here(entry->identity), NULL,
+					   dbvc_from_utf8(entry->identity), NULL,
 					   created ? NULL : body, created ? body : NULL);
 		if (comparing->detail)
 			dbvc_found_columns(comparing, change, entry, body);
@@ -344,8 +335,8 @@ add_lonely(DbvcComparing *comparing, const DbvcSide *side, const int *mates,
 static void
 add_renamed(DbvcComparing *comparing, const DbvcPair *pair)
 {
-	const char *before = dbvc_text_here(pair->before->identity);
-	const char *after = dbvc_text_here(pair->after->identity);
+	const char *before = dbvc_from_utf8(pair->before->identity);
+	const char *after = dbvc_from_utf8(pair->after->identity);
 	DbvcFound *found =
 		dbvc_found_add(comparing, "renamed", pair->after->type, after, NULL,
 					   dbvc_jsonb_string(before), dbvc_jsonb_string(after));

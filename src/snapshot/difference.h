@@ -52,8 +52,6 @@ extern DbvcFound *dbvc_found_add(DbvcComparing *comparing, const char *change,
 								 const char *type, const char *identity,
 								 const char *attribute, const Jsonb *before,
 								 const Jsonb *after);
-/* A name or a text in UTF-8 as this database has it. */
-extern const char *dbvc_text_here(const char *utf8);
 /* A JSON string. */
 extern Jsonb *dbvc_jsonb_string(const char *text);
 

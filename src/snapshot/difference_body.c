@@ -39,10 +39,10 @@ dbvc_entry_body(const DbvcSide *side, const DbvcEntry *entry)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("a definition of a snapshot is missing"),
 						errdetail("It is that of %s %s, with hash %s.",
-								  entry->type, dbvc_text_here(entry->identity),
+								  entry->type, dbvc_from_utf8(entry->identity),
 								  dbvc_hex(entry->hash, DBVC_SHA256_LEN))));
 	return DatumGetJsonbP(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(dbvc_text_here(body))));
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(dbvc_from_utf8(body))));
 }
 
 static bool
@@ -476,7 +476,7 @@ dbvc_found_columns(DbvcComparing *comparing, const char *change,
 		return;
 	for (int i = 0; i < count; i++)
 		add_column(comparing, change, entry->type,
-				   dbvc_text_here(entry->identity), &columns[i]);
+				   dbvc_from_utf8(entry->identity), &columns[i]);
 }
 
 static void
@@ -484,8 +484,8 @@ add_renamed_column(DbvcComparing *comparing, const DbvcPair *pair,
 				   const Element *column)
 {
 	const char *before =
-		column_identity(dbvc_text_here(pair->before->identity), column->name);
-	const char *after = column_identity(dbvc_text_here(pair->after->identity),
+		column_identity(dbvc_from_utf8(pair->before->identity), column->name);
+	const char *after = column_identity(dbvc_from_utf8(pair->after->identity),
 										column->mate->name);
 	DbvcFound *found =
 		dbvc_found_add(comparing, "renamed",
@@ -590,7 +590,7 @@ dbvc_compare_bodies(DbvcComparing *comparing, const DbvcPair *pair)
 	Jsonb *after = dbvc_entry_body(comparing->after, pair->after);
 	Subject subject = {.comparing = comparing,
 					   .type = pair->after->type,
-					   .identity = dbvc_text_here(pair->after->identity),
+					   .identity = dbvc_from_utf8(pair->after->identity),
 					   .suspect = pair->suspect};
 	bool columns = compare_columns(&subject, pair, before, after);
 

@@ -7,6 +7,7 @@
  */
 #include "snapshot/snapshot.h"
 
+#include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -16,6 +17,23 @@
 
 #define FIRST_ALLOCATED 64
 #define SETTINGS_TYPE "settings"
+
+const char *
+dbvc_to_utf8(const char *text, Size *len)
+{
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		return dbvc_canon_utf8(text, len);
+	*len = strlen(text);
+	return text;
+}
+
+const char *
+dbvc_from_utf8(const char *utf8)
+{
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return utf8;
+	return pg_any_to_server(utf8, strlen(utf8), PG_UTF8);
+}
 
 DbvcList *
 dbvc_list_new(MemoryContext context)
@@ -83,7 +101,7 @@ keep_string(DbvcList *list, const char *text, const char *before)
 
 	if (text == NULL)
 		return "";
-	utf8 = dbvc_canon_utf8(text, &len);
+	utf8 = dbvc_to_utf8(text, &len);
 	if (before != NULL && strcmp(utf8, before) == 0)
 		return before;
 	copy = MemoryContextAlloc(list->context, len + 1);
@@ -157,7 +175,7 @@ schema_set(const List *schemas)
 	foreach (cell, schemas)
 	{
 		Size len;
-		const char *name = dbvc_canon_utf8(lfirst(cell), &len);
+		const char *name = dbvc_to_utf8(lfirst(cell), &len);
 
 		if (len < NAMEDATALEN * 4)
 			(void) hash_search(set, name, HASH_ENTER, NULL);

@@ -65,11 +65,40 @@ extern DbvcList *dbvc_list_filter(const DbvcList *list, const List *schemas,
 extern void dbvc_list_fingerprint(const DbvcList *list,
 								  uint8 out[DBVC_SHA256_LEN]);
 
-/* in page.c: lists are kept in pages, cut where the entries say so, so that two lists share the pages in which they are equal */
+/* Where the bodies of one side are: UTF-8, or NULL when it does not know. */
+typedef const char *(*DbvcBodyReader)(const void *side,
+									  const uint8 hash[DBVC_SHA256_LEN]);
 
-/* Store the pages that are not there yet, and the page of their hashes, whose
- * hash comes out.  Needs SPI and an owner scope. */
-extern void dbvc_list_store(const DbvcList *list, uint8 root[DBVC_SHA256_LEN]);
+/* in page_store.c: lists are kept in pages, cut where the entries say so, so that two lists share the pages in which they are equal.
+ * Everything here needs SPI and an owner scope. */
+
+typedef struct DbvcPageRef
+{
+	uint8 hash[DBVC_SHA256_LEN];
+	int count; /* entries */
+} DbvcPageRef;
+
+/* The page of pages. */
+typedef struct DbvcRoot
+{
+	int definition_version; /* by which the fingerprints were made */
+	int major;
+	int objects;						/* without settings */
+	int settings;						/* entries that are settings */
+	uint8 fingerprint[DBVC_SHA256_LEN]; /* of everything but settings */
+	uint8 fingerprint_settings[DBVC_SHA256_LEN]; /* with them */
+	int page_count;
+	DbvcPageRef *pages;
+} DbvcRoot;
+
+/*
+ * Store the pages that are not there yet, before them the definitions that
+ * they name and that are not there yet, and the page of their hashes, whose
+ * hash comes out.
+ */
+extern void dbvc_list_store(const DbvcList *list, DbvcBodyReader body,
+							const void *arg, uint8 root[DBVC_SHA256_LEN]);
+extern void dbvc_root_load(const uint8 root[DBVC_SHA256_LEN], DbvcRoot *out);
 extern DbvcList *dbvc_list_load(const uint8 root[DBVC_SHA256_LEN],
 								MemoryContext context);
 /* Only the entries of pages that the other list does not have: (a) and (b) get what differs, and some that does not. */
@@ -161,6 +190,10 @@ extern const char *dbvc_capture_body(const DbvcCapture *capture,
 extern char *dbvc_snapshot_keep(DbvcCapture *capture, const char *label,
 								const List *schemas, bool settings, Oid role);
 
+/* What the last snapshot left for the next capture: sums (dbvc_sums_load) and its list; false when there is nothing.
+ * Palloc'd.  Needs SPI and an owner scope. */
+extern bool dbvc_state_load(bytea **sums, uint8 root[DBVC_SHA256_LEN]);
+
 /* A kept snapshot. */
 typedef struct DbvcSnapshot
 {
@@ -172,9 +205,18 @@ typedef struct DbvcSnapshot
 	int definition_version;
 	uint64 system_identifier;
 	Oid database;
-	List *schemas;
+	TimestampTz captured_at;
+	List *schemas; /* NIL: all */
 	bool settings;
 } DbvcSnapshot;
+/* The fingerprint of what is captured, or of some of it, and how many objects that is.  Needs SPI and an owner scope. */
+extern void dbvc_capture_fingerprint(DbvcCapture *capture, const List *schemas,
+									 bool settings, uint8 out[DBVC_SHA256_LEN],
+									 int *objects);
+/* A stored definition in UTF-8, verified against its hash; NULL when there is none.  Needs SPI and an owner scope. */
+extern char *dbvc_definition_load(const uint8 hash[DBVC_SHA256_LEN]);
+/* Refuses schemas that are not in the list: a snapshot of nothing would hide a slip of the pen. */
+extern void dbvc_check_schemas(const DbvcList *list, const List *schemas);
 /* By id, or the newest when id is NULL; raises DBVC_UNKNOWN_SNAPSHOT.  Needs SPI and an owner scope. */
 extern DbvcSnapshot *dbvc_snapshot_find(const char *id);
 
@@ -189,10 +231,6 @@ typedef struct DbvcDifference
 	Jsonb *before;		   /* or NULL */
 	Jsonb *after;
 } DbvcDifference;
-
-/* Where the bodies of one side are. */
-typedef const char *(*DbvcBodyReader)(const void *side,
-									  const uint8 hash[DBVC_SHA256_LEN]);
 
 typedef struct DbvcSide
 {

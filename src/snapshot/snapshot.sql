@@ -70,3 +70,38 @@ CREATE FUNCTION definition_of(classid oid, objid oid, objsubid integer DEFAULT 0
 AS 'MODULE_PATHNAME', 'dbvc_definition_of' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION definition_of(oid, oid, integer) IS
 'definition of one database object as it is now; nulls when it is no object of a snapshot';
+
+CREATE FUNCTION snapshot_capture(label text DEFAULT NULL, schemas text[] DEFAULT NULL, settings boolean DEFAULT false) RETURNS text
+AS 'MODULE_PATHNAME', 'dbvc_snapshot_capture' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION snapshot_capture(text, text[], boolean) IS
+'keep the schema as it is now, all of it or some schemas, and return the snapshot''s id';
+
+CREATE FUNCTION snapshot_fingerprint(schemas text[] DEFAULT NULL, settings boolean DEFAULT false, "full" boolean DEFAULT false) RETURNS bytea
+AS 'MODULE_PATHNAME', 'dbvc_snapshot_fingerprint' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION snapshot_fingerprint(text[], boolean, boolean) IS
+'fingerprint of the schema as it is now; nothing is written';
+
+CREATE FUNCTION snapshot_diff(from_snapshot text, to_snapshot text DEFAULT NULL, detail boolean DEFAULT false,
+	OUT change text, OUT object_type text, OUT identity text, OUT attribute text, OUT before jsonb, OUT after jsonb)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'dbvc_snapshot_diff' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION snapshot_diff(text, text, boolean) IS
+'what differs between two snapshots, or between one and the schema as it is now';
+
+CREATE FUNCTION snapshot_drift(detail boolean DEFAULT false,
+	OUT change text, OUT object_type text, OUT identity text, OUT attribute text, OUT before jsonb, OUT after jsonb)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'dbvc_snapshot_drift' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION snapshot_drift(boolean) IS
+'what has changed since the newest snapshot; records that there is something';
+
+CREATE FUNCTION snapshot_document(snapshot text DEFAULT NULL) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'dbvc_snapshot_document' LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION snapshot_document(text) IS
+'a snapshot, or the newest, as one JSON document';
+
+CREATE FUNCTION snapshot_objects(snapshot text DEFAULT NULL,
+	OUT object_type text, OUT identity text, OUT schema text, OUT parent text, OUT hash bytea) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'dbvc_snapshot_objects' LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION snapshot_objects(text) IS
+'objects of a snapshot, or of the newest, and the hashes of their definitions';

@@ -63,144 +63,6 @@ dbvc_define_subscription(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
 {
 	return false;
 }
-W bool
-dbvc_define_schema(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-				   DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_type(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-				 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_function(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_cast(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-				 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_operator(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_opclass(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_opfamily(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_access_method(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-						  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_collation(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_conversion(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					   DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_ts_config(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_ts_dict(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_ts_parser(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_ts_template(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-						DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_language(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_transform(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_extension(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_event_trigger(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-						  DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_fdw(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-				DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_server(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-				   DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_user_mapping(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-						 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_default_acl(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-						DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_setting(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					DbvcJson *d)
-{
-	return false;
-}
 W char *
 dbvc_deparse_expression(DbvcCatalog *catalog, const char *tree, Oid relation,
 						bool *unstable)
@@ -224,23 +86,6 @@ dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
 					 const char **columns, int column_count, bool *unstable)
 {
 	elog(ERROR, "dbvc_deparse_queries is not there yet");
-}
-W void
-dbvc_list_store(const DbvcList *list, uint8 root[DBVC_SHA256_LEN])
-{
-	elog(ERROR, "dbvc_list_store is not there yet");
-}
-W DbvcList *
-dbvc_list_load(const uint8 root[DBVC_SHA256_LEN], MemoryContext context)
-{
-	elog(ERROR, "dbvc_list_load is not there yet");
-}
-W void
-dbvc_list_load_differing(const uint8 a[DBVC_SHA256_LEN],
-						 const uint8 b[DBVC_SHA256_LEN], DbvcList **only_a,
-						 DbvcList **only_b, MemoryContext context)
-{
-	elog(ERROR, "dbvc_list_load_differing is not there yet");
 }
 W DbvcSums *
 dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)
@@ -294,15 +139,4 @@ dbvc_capture_body(const DbvcCapture *capture,
 				  const uint8 hash[DBVC_SHA256_LEN])
 {
 	elog(ERROR, "dbvc_capture_body is not there yet");
-}
-W char *
-dbvc_snapshot_keep(DbvcCapture *capture, const char *label,
-				   const List *schemas, bool settings, Oid role)
-{
-	elog(ERROR, "dbvc_snapshot_keep is not there yet");
-}
-W DbvcSnapshot *
-dbvc_snapshot_find(const char *id)
-{
-	elog(ERROR, "dbvc_snapshot_find is not there yet");
 }

@@ -2,7 +2,7 @@
  * whole.c
  *		Which object of a snapshot carries a row that is none itself.
  */
-#include "snapshot/definition.h"
+#include "snapshot/define.h"
 
 #include "access/genam.h"
 #include "access/table.h"
@@ -16,6 +16,7 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_range.h"
 #include "catalog/pg_rewrite.h"
@@ -62,6 +63,36 @@ fetch_oid(DbvcCatalog *catalog, Oid relation, Oid index, AttrNumber key,
 	systable_endscan(scan);
 	table_close(heap, AccessShareLock);
 	return found;
+}
+
+Oid
+dbvc_internal_owner(DbvcCatalog *catalog, Oid classid, Oid objid,
+					Oid refclassid)
+{
+	Relation heap = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Oid owner = InvalidOid;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(classid));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(objid));
+	scan = systable_beginscan(heap, DependDependerIndexId, true,
+							  dbvc_catalog_snapshot(catalog), 2, keys);
+	while (!OidIsValid(owner) &&
+		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (depend->deptype == DEPENDENCY_INTERNAL &&
+			depend->refclassid == refclassid)
+			owner = depend->refobjid;
+	}
+	systable_endscan(scan);
+	table_close(heap, AccessShareLock);
+	return owner;
 }
 
 /* Move to another object, if there is one. */
@@ -188,10 +219,22 @@ step_rule(DbvcCatalog *catalog, Address *address)
 				dbvc_form(row, pg_rewrite)->ev_class);
 }
 
+/* A member of a family is listed by the class that it came with. */
+static bool
+step_member(DbvcCatalog *catalog, Address *address, Oid family)
+{
+	return move(address, OperatorClassRelationId,
+				dbvc_internal_owner(catalog, address->classid, address->objid,
+									OperatorClassRelationId)) ||
+		   move(address, OperatorFamilyRelationId, family);
+}
+
 /* One step towards the whole; false when this is it. */
 static bool
 step(DbvcCatalog *catalog, Address *address)
 {
+	DbvcRow *row;
+
 	switch (address->classid)
 	{
 		case RelationRelationId:
@@ -203,27 +246,27 @@ step(DbvcCatalog *catalog, Address *address)
 		case RewriteRelationId:
 			return step_rule(catalog, address);
 		case AttrDefaultRelationId:
-			return move(address, RelationRelationId,
-						fetch_oid(catalog, AttrDefaultRelationId,
-								  AttrDefaultOidIndexId, Anum_pg_attrdef_oid,
-								  address->objid, Anum_pg_attrdef_adrelid));
+			row = dbvc_catalog_row(catalog, DBVC_SHELF_DEFAULT_OBJECT,
+								   address->objid);
+			return row != NULL && move(address, RelationRelationId,
+									   dbvc_form(row, pg_attrdef)->adrelid);
 		case EnumRelationId:
 			return move(address, TypeRelationId,
 						fetch_oid(catalog, EnumRelationId, EnumOidIndexId,
 								  Anum_pg_enum_oid, address->objid,
 								  Anum_pg_enum_enumtypid));
 		case AccessMethodOperatorRelationId:
-			return move(address, OperatorFamilyRelationId,
-						fetch_oid(catalog, AccessMethodOperatorRelationId,
-								  AccessMethodOperatorOidIndexId,
-								  Anum_pg_amop_oid, address->objid,
-								  Anum_pg_amop_amopfamily));
+			row = dbvc_catalog_row(catalog, DBVC_SHELF_AMOP_OBJECT,
+								   address->objid);
+			return row != NULL &&
+				   step_member(catalog, address,
+							   dbvc_form(row, pg_amop)->amopfamily);
 		case AccessMethodProcedureRelationId:
-			return move(address, OperatorFamilyRelationId,
-						fetch_oid(catalog, AccessMethodProcedureRelationId,
-								  AccessMethodProcedureOidIndexId,
-								  Anum_pg_amproc_oid, address->objid,
-								  Anum_pg_amproc_amprocfamily));
+			row = dbvc_catalog_row(catalog, DBVC_SHELF_AMPROC_OBJECT,
+								   address->objid);
+			return row != NULL &&
+				   step_member(catalog, address,
+							   dbvc_form(row, pg_amproc)->amprocfamily);
 		default:
 			return false;
 	}

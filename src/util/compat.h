@@ -180,7 +180,41 @@ typedef bool DbvcUpdateIndexes;
 #define DBVC_JSON_IS_KEYWORD 0
 #endif
 
-/* Not-null constraints are rows of pg_constraint from 18 on. */
+/*
+ * Not-null constraints are rows of pg_constraint, those of domains from 17 on, of
+ * tables from 18 on; pg_dump of 17 does not keep their names.
+ */
 #define DBVC_CONSTRAINT_NOTNULL 'n'
+#if PG_VERSION_NUM >= 180000
+#define DBVC_NOT_NULL_NAME_IS_KEPT true
+#else
+#define DBVC_NOT_NULL_NAME_IS_KEPT false
+#endif
+
+/* The locale of a collation that is not libc's; rules of ICU came in 16. */
+#if PG_VERSION_NUM >= 170000
+#define DBVC_COLLATION_LOCALE Anum_pg_collation_colllocale
+#else
+#define DBVC_COLLATION_LOCALE Anum_pg_collation_colliculocale
+#endif
+#if PG_VERSION_NUM >= 160000
+#define DBVC_COLLATION_RULES Anum_pg_collation_collicurules
+#else
+#define DBVC_COLLATION_RULES 0
+#endif
+
+/* Default privileges of large objects (18). */
+#if PG_VERSION_NUM >= 180000
+#define DBVC_DEFAULT_ACL_LARGE_OBJECT DEFACLOBJ_LARGEOBJECT
+#else
+#define DBVC_DEFAULT_ACL_LARGE_OBJECT '\0'
+#endif
+
+/* A foreign-data wrapper can make connection strings for subscriptions (19). */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_fdw_connection(form) ((form)->fdwconnection)
+#else
+#define dbvc_fdw_connection(form) InvalidOid
+#endif
 
 #endif /* DBVC_COMPAT_H */

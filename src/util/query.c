@@ -4,7 +4,9 @@
  */
 #include "util/util.h"
 
+#include "access/xact.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 uint64
 dbvc_query_run(DbvcQuery *query, Datum *values, const char *nulls,
@@ -29,6 +31,20 @@ dbvc_query_run(DbvcQuery *query, Datum *values, const char *nulls,
 		elog(ERROR, "could not execute \"%s\": %s", query->sql,
 			 SPI_result_code_string(rc));
 	return SPI_processed;
+}
+
+uint64
+dbvc_query_latest(DbvcQuery *query, Datum *values, long limit)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint64 rows;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	rows = dbvc_query_run(query, values, NULL, true, limit);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(context); /* SPI left its own */
+	return rows;
 }
 
 List *

@@ -57,6 +57,12 @@ typedef struct DbvcQuery
 extern uint64 dbvc_query_run(DbvcQuery *query, Datum *values,
 							 const char *nulls, bool read_only, long limit);
 
+/*
+ * The same for a SELECT that shall see what is committed now, and what this
+ * transaction has done, whatever its isolation level.
+ */
+extern uint64 dbvc_query_latest(DbvcQuery *query, Datum *values, long limit);
+
 /* First column of all rows of a query without parameters, as C strings. */
 extern List *dbvc_query_texts(DbvcQuery *query);
 
