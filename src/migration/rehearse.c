@@ -212,11 +212,8 @@ raise_not_reversed(const Proof *proof)
 					"definitions",
 					dbvc_direction_name(back->direction), back->state->id),
 			 errdetail_internal("%s", lines_shown(proof->differences)),
-			 errhint(back->direction == DBVC_DOWN
-						 ? "Complete the down script: it must take back all "
-						   "that the up script does."
-						 : "Complete the down script: it must take back all "
-						   "that the up script does, and nothing else.")));
+			 errhint("Complete the down script: it must take back all that "
+					 "the up script does.")));
 }
 
 /* Both scripts; an error that is raised takes back what the first one did. */
@@ -284,6 +281,22 @@ raise_never_still(void *arg)
 			 errhint("Rehearse it when nobody else changes definitions.")));
 }
 
+static ErrorData *
+rehearse(Proof *proof)
+{
+	for (int round = 1;; round++)
+	{
+		ErrorData *error = rehearse_once(proof);
+
+		if (error == NULL || proof->differences == NIL ||
+			!is_others_doing(proof))
+			return error;
+		if (round == MAX_ROUNDS)
+			return dbvc_subtransaction(raise_never_still,
+									   proof->rehearsal->run, false);
+	}
+}
+
 void
 dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after, void *arg)
 {
@@ -291,22 +304,10 @@ dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after, void *arg)
 	DbvcRun *back = rehearsal->back;
 	ErrorData *error;
 
-	if (back->error != NULL) /* it cannot even be parsed */
-		return;
-	for (int round = 1;; round++)
-	{
-		error = rehearse_once(&proof);
-		if (error == NULL || proof.differences == NIL ||
-			!is_others_doing(&proof))
-			break;
-		if (round == MAX_ROUNDS)
-		{
-			error =
-				dbvc_subtransaction(raise_never_still, rehearsal->run, false);
-			break;
-		}
-	}
-	back->error = error;
+	/* a script that cannot be parsed need not be tried */
+	if (back->error == NULL)
+		back->error = rehearse(&proof);
+	error = back->error;
 	if (error == NULL)
 		return;
 	/* a script's error has told which script, and where in it */
