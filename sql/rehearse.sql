@@ -5,7 +5,7 @@ CREATE EXTENSION dbvc;
 \pset null '(null)'
 SET dbvc.snapshot_on_migrate = off;
 CREATE ROLE regress_dbvc_reh NOLOGIN;
-CREATE ROLE regress_dbvc_reh_super SUPERUSER;
+CREATE ROLE regress_dbvc_reh_super LOGIN SUPERUSER;
 SET SESSION AUTHORIZATION regress_dbvc_reh_super;
 CREATE SCHEMA reh;
 CREATE TABLE reh.base (id int PRIMARY KEY, name text DEFAULT 'x', note text);

@@ -112,7 +112,7 @@ static void
 defer_constraints_again(void)
 {
 	static DbvcQuery query = {
-		"SELECT n.nspname, c.conname FROM pg_constraint c "
+		"SELECT n.nspname::text, c.conname::text FROM pg_constraint c "
 		"JOIN pg_namespace n ON n.oid = c.connamespace "
 		"GROUP BY n.nspname, c.conname "
 		"HAVING bool_and(c.condeferrable AND c.condeferred)",
