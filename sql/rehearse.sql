@@ -5,10 +5,10 @@ CREATE EXTENSION dbvc;
 \pset null '(null)'
 SET dbvc.snapshot_on_migrate = off;
 CREATE ROLE regress_dbvc_reh NOLOGIN;
-CREATE ROLE regress_dbvc_reh_super LOGIN SUPERUSER;
-SET SESSION AUTHORIZATION regress_dbvc_reh_super;
-CREATE SCHEMA reh;
+CREATE ROLE regress_dbvc_reh_owner;
+CREATE SCHEMA reh AUTHORIZATION regress_dbvc_reh_owner;
 CREATE TABLE reh.base (id int PRIMARY KEY, name text DEFAULT 'x', note text);
+ALTER TABLE reh.base OWNER TO regress_dbvc_reh_owner;
 COMMENT ON TABLE reh.base IS 'as it was';
 CREATE INDEX base_name_idx ON reh.base (name);
 CREATE FUNCTION reh.twice(x int) RETURNS int LANGUAGE sql AS 'SELECT 2 * x';
@@ -129,7 +129,7 @@ RESET search_path;
 CREATE TABLE reh.parent (id int PRIMARY KEY);
 CREATE TABLE reh.child (id int REFERENCES reh.parent DEFERRABLE INITIALLY DEFERRED, later int REFERENCES reh.parent DEFERRABLE INITIALLY IMMEDIATE);
 CALL reh.try('g1_deferred', 'INSERT INTO reh.child VALUES (1); INSERT INTO reh.parent VALUES (1)', 'DELETE FROM reh.parent; DELETE FROM reh.child');
-CALL reh.try('g2_pending', 'INSERT INTO reh.parent VALUES (2); INSERT INTO reh.child VALUES (2); ALTER TABLE reh.child ADD COLUMN x int', 'ALTER TABLE reh.child DROP COLUMN x; DELETE FROM reh.child WHERE id = 2; DELETE FROM reh.parent WHERE id = 2');
+CALL reh.try('g2_pending', 'ALTER TABLE reh.child ADD COLUMN x int; INSERT INTO reh.child VALUES (2); INSERT INTO reh.parent VALUES (2)', 'ALTER TABLE reh.child DROP COLUMN x; DELETE FROM reh.parent WHERE id = 2; DELETE FROM reh.child WHERE id = 2');
 CALL reh.try('g3_broken', 'SELECT 1', 'INSERT INTO reh.child VALUES (99)');
 CALL dbvc.migrate(rehearse => true);
 SELECT id, ok, error_sqlstate FROM dbvc.migration_rehearsal WHERE id LIKE 'g%';
@@ -158,11 +158,13 @@ SELECT event_type, migration_id FROM dbvc.change_event WHERE migration_id LIKE '
 SELECT id, ok, error_message, error_detail FROM dbvc.migration_rehearsal WHERE id LIKE 'j%' ORDER BY event_id;
 
 -- migration_verify(reversal => true): pending ones forth and back, applied ones back and forth
-CALL dbvc.migrate('j3');
+CALL dbvc.migrate('j2');
+SET search_path = public;
 SELECT id, ok, detail FROM dbvc.migration_verify(reversal => true) WHERE "check" = 'reversal' AND id NOT LIKE 'b%';
 SELECT id, "check", ok FROM dbvc.migration_verify('j2', reversal => true);
 SELECT id, "check", ok FROM dbvc.migration_verify('j2', false);
 CALL reh.none();
+RESET search_path;
 -- one that was applied without a rehearsal, one that cannot be rolled back any more, and what is behind them
 CALL reh.try('k1', 'CREATE TABLE reh.k (id int)', 'DROP TABLE reh.k');
 CALL reh.try('k2', 'ALTER TABLE reh.k ADD COLUMN name text; CREATE INDEX k_idx ON reh.k (name)', 'DROP INDEX reh.k_idx');
@@ -256,7 +258,6 @@ SELECT id, "check", detail FROM dbvc.migration_verify(scripts => false) WHERE NO
 
 \set VERBOSITY terse
 DROP SCHEMA reh CASCADE;
-RESET SESSION AUTHORIZATION;
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;
-DROP ROLE regress_dbvc_reh, regress_dbvc_reh_super;
+DROP ROLE regress_dbvc_reh, regress_dbvc_reh_owner;

@@ -106,7 +106,8 @@ dbvc_rehearsal_prepare(DbvcRun *run)
 /*
  * The end of a script is the end of its transaction: what was deferred has
  * been checked, by SET CONSTRAINTS ALL IMMEDIATE.  The next script must find
- * constraints as a new transaction would.
+ * constraints as a new transaction would.  Those that share their name with
+ * one that cannot be deferred cannot be named; they stay immediate.
  */
 static void
 defer_constraints_again(void)
@@ -114,8 +115,10 @@ defer_constraints_again(void)
 	static DbvcQuery query = {
 		"SELECT n.nspname::text, c.conname::text FROM pg_constraint c "
 		"JOIN pg_namespace n ON n.oid = c.connamespace "
-		"GROUP BY n.nspname, c.conname "
-		"HAVING bool_and(c.condeferrable AND c.condeferred)",
+		"WHERE c.condeferrable AND c.condeferred AND NOT EXISTS "
+		"(SELECT 1 FROM pg_constraint o WHERE o.conname = c.conname "
+		"AND o.connamespace = c.connamespace "
+		"AND NOT (o.condeferrable AND o.condeferred)) GROUP BY 1, 2",
 		0,
 		{0}};
 	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
@@ -133,6 +136,24 @@ defer_constraints_again(void)
 	if (stmt->constraints != NIL)
 		AfterTriggerSetState(stmt);
 	dbvc_owner_leave(&owner);
+}
+
+/*
+ * The state of constraints is saved by the first SET CONSTRAINTS of a
+ * subtransaction, and what one inside of it has set, and kept, is not taken
+ * back with it.  So every subtransaction that is to be rolled back begins with
+ * this.
+ */
+void
+dbvc_constraints_as_at_start(void)
+{
+	Oid userid;
+	int sec_context;
+
+	dbvc_script_user(&userid, &sec_context);
+	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+	SetUserIdAndSecContext(userid, sec_context);
+	defer_constraints_again();
 }
 
 void
@@ -172,6 +193,7 @@ go_back(void *arg)
 	Proof *proof = arg;
 	DbvcRun *back = proof->rehearsal->back;
 
+	dbvc_constraints_as_at_start();
 	dbvc_run_execute_whole(back, NULL, NULL);
 	if (back->error == NULL)
 		proof->differences =
@@ -226,6 +248,7 @@ there_and_back(void *arg)
 	List *leftovers;
 	ErrorData *error;
 
+	dbvc_constraints_as_at_start();
 	proof->before = dbvc_capture_live(NULL, false);
 	dbvc_run_execute_whole(run, proof->after, proof->arg);
 	if (run->error != NULL)

@@ -12,7 +12,7 @@ my $node = dbvc_node('rehearse', 'dbvc.snapshot_on_migrate = on', 'autovacuum = 
 my ($host, $port) = ($node->host, $node->port);
 
 # what a script runs in another session
-sub elsewhere { my ($sql) = @_; return qq{COPY (SELECT) TO PROGRAM 'psql -X -q -d "host=$host port=$port dbname=postgres" -c "$sql"'}; }
+sub elsewhere { my ($sql) = @_; return qq{COPY (SELECT '$sql') TO PROGRAM 'psql -X -q -d "host=$host port=$port dbname=postgres"'}; }
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub fingerprint { return sql('SELECT dbvc.snapshot_fingerprint()'); }
 sub drift { return sql('SELECT change, object_type, identity FROM dbvc.snapshot_drift()'); }
@@ -109,7 +109,7 @@ withdraw('b1');
 dbvc_register($node, 'c1', elsewhere('CREATE TABLE IF NOT EXISTS others ()'), down_script => q{'SELECT 1'});
 is(error_of($node, 'CALL dbvc.migrate(rehearse => true)'), '', 'what others do is not the scripts doing');
 is(rehearsals('c1'), 't|', '... and the rehearsal went well');
-dbvc_register($node, 'c2', elsewhere(q{SELECT format('CREATE TABLE others_%s ()', nextval('s')) \\\\gexec}), down_script => q{'SELECT 1'});
+dbvc_register($node, 'c2', elsewhere(q{CREATE TABLE others_' || nextval('s') || ' ()}), down_script => q{'SELECT 1'});
 like(error_of($node, 'CALL dbvc.migrate(rehearse => true)'), qr/40001: definitions changed while migration "c2" was rehearsed/, 'unless it never ends');
 is(rehearsals('c2'), 'f|40001', '... which is recorded');
 withdraw('c2');
