@@ -272,6 +272,15 @@ SELECT 'migration'::text AS entity_type, m.id, pg_catalog.jsonb_build_object(
 	'createdAt', pg_catalog.to_char(m.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS document
 FROM dbvc.migration m
 UNION ALL
+SELECT 'schema-snapshot', s.id, pg_catalog.jsonb_build_object(
+	'id', s.id,
+	'snapshotId', s.id,
+	'databaseId', s.database_id,
+	'entityType', 'schema-snapshot',
+	'capturedAt', pg_catalog.to_char(s.captured_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+	'schemaDefinition', dbvc.snapshot_document(s.id))
+FROM dbvc.snapshot s
+UNION ALL
 SELECT 'change-event', e.id::text, pg_catalog.jsonb_build_object(
 	'id', e.id::text,
 	'migrationId', e.migration_id,

@@ -18,7 +18,7 @@
 
 /* Rows written by one statement: so many, or so many bytes. */
 #define BATCH_ROWS 2000
-#define BATCH_BYTES (4 * 1024 * 1024)
+#define BATCH_BYTES (1024 * 1024)
 
 static Datum
 hash_datum(const uint8 hash[DBVC_SHA256_LEN])
@@ -170,7 +170,8 @@ store_definitions(const DbvcList *list, const DbvcListPage *pages,
 		{BYTEAARRAYOID}};
 	static DbvcQuery insert = {
 		"INSERT INTO dbvc.definition (hash, body) "
-		"SELECT u.hash, u.body FROM pg_catalog.unnest($1, $2) u (hash, body) "
+		"SELECT u.hash, u.body FROM ROWS FROM (pg_catalog.unnest($1), "
+		"pg_catalog.unnest($2)) u (hash, body) "
 		"ON CONFLICT DO NOTHING",
 		2,
 		{BYTEAARRAYOID, TEXTARRAYOID}};
@@ -223,7 +224,8 @@ static DbvcQuery find_pages = {
 	{BYTEAARRAYOID}};
 static DbvcQuery insert_pages = {
 	"INSERT INTO dbvc.snapshot_page (hash, body) "
-	"SELECT u.hash, u.body FROM pg_catalog.unnest($1, $2) u (hash, body) "
+	"SELECT u.hash, u.body FROM ROWS FROM (pg_catalog.unnest($1), "
+	"pg_catalog.unnest($2)) u (hash, body) "
 	"ON CONFLICT DO NOTHING",
 	2,
 	{BYTEAARRAYOID, BYTEAARRAYOID}};

@@ -4,18 +4,6 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 W bool
-dbvc_define_relation(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					 DbvcJson *d)
-{
-	return false;
-}
-W bool
-dbvc_define_constraint(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
-					   DbvcJson *d)
-{
-	return false;
-}
-W bool
 dbvc_define_trigger(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
 					DbvcJson *d)
 {
@@ -62,30 +50,6 @@ dbvc_define_subscription(DbvcCatalog *a, const DbvcRow *b, DbvcDefinition *c,
 						 DbvcJson *d)
 {
 	return false;
-}
-W char *
-dbvc_deparse_expression(DbvcCatalog *catalog, const char *tree, Oid relation,
-						bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_expression is not there yet");
-}
-W List *
-dbvc_deparse_expressions(DbvcCatalog *catalog, const char *tree, Oid relation,
-						 bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_expressions is not there yet");
-}
-W char *
-dbvc_deparse_old_new(DbvcCatalog *catalog, const char *tree, Oid relation,
-					 bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_old_new is not there yet");
-}
-W List *
-dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
-					 const char **columns, int column_count, bool *unstable)
-{
-	elog(ERROR, "dbvc_deparse_queries is not there yet");
 }
 W DbvcSums *
 dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)

@@ -173,6 +173,30 @@ typedef bool DbvcUpdateIndexes;
 	table_beginscan((relation), (snapshot), 0, NULL)
 #endif
 
+/* The target of a column's statistics is null by default from 17 on, which
+ * made it narrower; -1 before. */
+#if PG_VERSION_NUM >= 170000
+#define dbvc_datum_statistics_target(datum) DatumGetInt16(datum)
+#else
+#define dbvc_datum_statistics_target(datum) DatumGetInt32(datum)
+#endif
+
+/* NOT NULL is a constraint with a row of its own from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define DBVC_NOT_NULL_CONSTRAINTS true
+#else
+#define DBVC_NOT_NULL_CONSTRAINTS false
+#endif
+
+/* Constraints over periods, and such that are not enforced, came in 18. */
+#if PG_VERSION_NUM >= 180000
+#define dbvc_constraint_period(form) ((form)->conperiod)
+#define dbvc_constraint_enforced(form) ((form)->conenforced)
+#else
+#define dbvc_constraint_period(form) ((void) (form), false)
+#define dbvc_constraint_enforced(form) ((void) (form), true)
+#endif
+
 /* JSON became a word of the grammar in 16: the type is spelled by it. */
 #if PG_VERSION_NUM >= 160000
 #define DBVC_JSON_IS_KEYWORD 1
