@@ -1,6 +1,6 @@
 /*
  * crypto.h
- *		SHA-256 and random bytes through OpenSSL; no other folder includes it.
+ *		SHA-256 through OpenSSL, which no other folder includes, and SipHash.
  */
 #ifndef DBVC_CRYPTO_H
 #define DBVC_CRYPTO_H
@@ -22,5 +22,13 @@ typedef struct DbvcPiece
 
 extern void dbvc_sha256(const DbvcPiece *pieces, int n,
 						uint8 out[DBVC_SHA256_LEN]);
+
+/* in siphash.c */
+
+#define DBVC_SIPHASH_KEY_LEN 16
+
+/* SipHash-2-4: 64 bits; who does not know the key can make no collisions. */
+extern uint64 dbvc_siphash(const uint8 key[DBVC_SIPHASH_KEY_LEN],
+						   const void *data, Size len);
 
 #endif /* DBVC_CRYPTO_H */

@@ -547,6 +547,32 @@ dbvc_catalog_each(DbvcCatalog *catalog, DbvcShelf which,
 				visit(row, arg);
 }
 
+static int
+compare_oids(const void *a, const void *b)
+{
+	Oid x = *(const Oid *) a;
+	Oid y = *(const Oid *) b;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+Oid *
+dbvc_catalog_keys(DbvcCatalog *catalog, DbvcShelf which, int *count)
+{
+	Shelf *shelf = &catalog->shelves[which];
+	Oid *keys;
+
+	Assert(catalog->full && shelf->read);
+	keys = palloc_extended((Size) Max(shelf->used, 1) * sizeof(Oid),
+						   MCXT_ALLOC_HUGE);
+	*count = 0;
+	for (uint32 i = 0; shelf->slots != NULL && i <= shelf->mask; i++)
+		if (shelf->slots[i].rows != NULL && shelf->slots[i].rows != &nothing)
+			keys[(*count)++] = shelf->slots[i].key;
+	qsort(keys, *count, sizeof(Oid), compare_oids);
+	return keys;
+}
+
 DbvcShelf
 dbvc_shelf_of_class(Oid classid)
 {
@@ -554,6 +580,12 @@ dbvc_shelf_of_class(Oid classid)
 		if (infos[i].relation == classid && infos[i].owner == classid)
 			return (DbvcShelf) i;
 	return DBVC_SHELF_COUNT;
+}
+
+Oid
+dbvc_shelf_relation(DbvcShelf shelf)
+{
+	return infos[shelf].relation;
 }
 
 AttrNumber

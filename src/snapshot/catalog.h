@@ -25,7 +25,7 @@
  * of the class (0: none), attribute of the key, class of the object that the
  * row belongs to (InvalidOid: the class attribute says so)).
  * The object's OID is the key.  The order is that of reading; NAMESPACE and
- * CLASS come first because others are left out by what they say.  A relation
+ * CLASS come first and DEPEND last, because those tell what is left out of others.  A relation
  * that stands here more than once is read once; its later shelves hold the
  * same rows by another key.
  */
@@ -33,7 +33,6 @@
 #define DBVC_SHELVES(X) \
 	X(NAMESPACE, NamespaceRelationId, NamespaceOidIndexId, 0, Anum_pg_namespace_oid, NamespaceRelationId) \
 	X(CLASS, RelationRelationId, ClassOidIndexId, 0, Anum_pg_class_oid, RelationRelationId) \
-	X(DEPEND, DependRelationId, DependDependerIndexId, Anum_pg_depend_classid, Anum_pg_depend_objid, InvalidOid) \
 	X(ATTRIBUTE, AttributeRelationId, AttributeRelidNumIndexId, 0, Anum_pg_attribute_attrelid, RelationRelationId) \
 	X(ATTRDEF, AttrDefaultRelationId, AttrDefaultIndexId, 0, Anum_pg_attrdef_adrelid, RelationRelationId) \
 	X(DEFAULT_OBJECT, AttrDefaultRelationId, AttrDefaultOidIndexId, 0, Anum_pg_attrdef_oid, InvalidOid) \
@@ -88,7 +87,8 @@
 	X(SECLABEL, SecLabelRelationId, SecLabelObjectIndexId, Anum_pg_seclabel_classoid, Anum_pg_seclabel_objoid, InvalidOid) \
 	X(SHSECLABEL, SharedSecLabelRelationId, SharedSecLabelObjectIndexId, Anum_pg_shseclabel_classoid, Anum_pg_shseclabel_objoid, InvalidOid) \
 	X(AUTHID, AuthIdRelationId, AuthIdOidIndexId, 0, Anum_pg_authid_oid, AuthIdRelationId) \
-	X(TABLESPACE, TableSpaceRelationId, TablespaceOidIndexId, 0, Anum_pg_tablespace_oid, TableSpaceRelationId)
+	X(TABLESPACE, TableSpaceRelationId, TablespaceOidIndexId, 0, Anum_pg_tablespace_oid, TableSpaceRelationId) \
+	X(DEPEND, DependRelationId, DependDependerIndexId, Anum_pg_depend_classid, Anum_pg_depend_objid, InvalidOid)
 /* clang-format on */
 
 #define DBVC_SHELF_ENUM(symbol, relation, index, class_attribute, key, owner) \
@@ -151,6 +151,12 @@ extern char *dbvc_row_string(DbvcCatalog *catalog, DbvcShelf shelf,
 extern void dbvc_catalog_each(DbvcCatalog *catalog, DbvcShelf shelf,
 							  void (*visit)(DbvcRow *row, void *arg),
 							  void *arg);
+
+/* The keys of a shelf of a full catalog, each once, in order; for shelves without a class attribute. palloc'd */
+extern Oid *dbvc_catalog_keys(DbvcCatalog *catalog, DbvcShelf shelf,
+							  int *count);
+/* Class of the objects whose rows a shelf has. */
+extern Oid dbvc_shelf_relation(DbvcShelf shelf);
 
 /* What is left out of every catalog, whatever else there is. */
 extern bool dbvc_catalog_skips(Oid relation, HeapTuple tuple);

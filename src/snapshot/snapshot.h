@@ -126,12 +126,31 @@ extern bool dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b,
 extern bytea *dbvc_sums_store(const DbvcSums *sums);
 extern DbvcSums *dbvc_sums_load(const bytea *stored);
 extern const uint8 *dbvc_sums_key(const DbvcSums *sums);
+/* The key alone, of stored sums of this database that are of no other use. */
+extern bool dbvc_sums_stored_key(const bytea *stored,
+								 uint8 key[DBVC_SIPHASH_KEY_LEN]);
 
 typedef struct DbvcObject
 {
 	Oid classid;
 	Oid objid;
 } DbvcObject;
+/* May they be compared object by object: same key, same context? */
+extern bool dbvc_sums_comparable(const DbvcSums *a, const DbvcSums *b);
+extern uint32 dbvc_sums_count(const DbvcSums *sums);
+/* Show each object whose rows differ, once. */
+extern void dbvc_sums_differing(const DbvcSums *before, const DbvcSums *after,
+								void (*visit)(const DbvcObject *object,
+											  void *arg),
+								void *arg);
+/* Note which entries are unstable, and their hashes. */
+extern void dbvc_sums_set_unstable(DbvcSums *sums, const DbvcList *list);
+extern void dbvc_sums_copy_unstable(DbvcSums *to, const DbvcSums *from);
+/* The ith of them, if there is one; returns their number. */
+extern int dbvc_sums_unstable(const DbvcSums *sums, int i, DbvcObject *object,
+							  const uint8 **hash);
+
+/* in closure.c */
 /*
  * Objects whose definitions may differ between two states: those with other rows, and what depends on them
  * through pg_depend, all as wholes (dbvc_definition_whole).  also: objects to look at in any case.
@@ -156,6 +175,8 @@ typedef struct DbvcBody
 typedef struct DbvcCapture
 {
 	MemoryContext context; /* everything below lives here */
+	const struct DbvcCapture
+		*base; /* what it started from, if that was in memory */
 	DbvcSums *sums;
 	DbvcList *
 		list; /* complete: all schemas, and settings; NULL when root is set and nobody asked for it */
@@ -175,7 +196,7 @@ typedef struct DbvcCapture
  * The schema as it is now, with what the current transaction has done, as one consistent state; raises
  * t_r_serialization_failure when other sessions change it faster than it can be read.  Starts from base, or from the stored
  * state when base is NULL, and makes only what may have changed since; full: starts from nothing.
- * Needs SPI; enters an owner scope itself.  Leaves no lock behind.
+ * Needs SPI; enters an owner scope itself.  Leaves no lock behind.  base must live as long as what is made from it.
  */
 extern DbvcCapture *dbvc_capture_live(const DbvcCapture *base, bool full);
 /* The list, loaded if it was not. */
