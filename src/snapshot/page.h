@@ -32,4 +32,24 @@ extern void dbvc_page_read_root(const bytea *body,
 DBVC_NORETURN extern void dbvc_page_damaged(const uint8 hash[DBVC_SHA256_LEN],
 											const char *what);
 
+/* in content.c: rows (hash, body) on their way into a table */
+
+typedef enum DbvcContentTable
+{
+	DBVC_DEFINITIONS, /* body is text */
+	DBVC_PAGES,		  /* body is bytea */
+} DbvcContentTable;
+
+typedef struct DbvcContents DbvcContents;
+
+/*
+ * direct: by the table's own insertion, which raises unique_violation when
+ * there is such a row; else by SQL, which passes over it.  Rows must come in the order of their hashes.
+ */
+extern DbvcContents *dbvc_contents_begin(DbvcContentTable table, bool direct);
+/* Where bodies may live until they are written. */
+extern MemoryContext dbvc_contents_context(DbvcContents *contents);
+extern void dbvc_contents_add(DbvcContents *contents, Datum hash, Datum body);
+extern void dbvc_contents_end(DbvcContents *contents);
+
 #endif /* DBVC_PAGE_H */

@@ -16,9 +16,10 @@
 
 #include "util/util.h"
 
-/* Rows written by one statement: so many, or so many bytes. */
+/* Look-ups by one statement. */
 #define BATCH_ROWS 2000
-#define BATCH_BYTES (1024 * 1024)
+/* New pages from which on it pays to write past SQL. */
+#define DIRECT_PAGES 4
 
 static Datum
 hash_datum(const uint8 hash[DBVC_SHA256_LEN])
@@ -67,69 +68,6 @@ find_missing(DbvcQuery *find, Datum *hashes, int count)
 	return missing;
 }
 
-/* Rows of hash and content on their way into a table. */
-typedef struct Batch
-{
-	DbvcQuery *insert;
-	Oid type;
-	MemoryContext context;
-	int count;
-	Size bytes;
-	Datum hashes[BATCH_ROWS];
-	Datum bodies[BATCH_ROWS];
-} Batch;
-
-static Batch *
-batch_begin(DbvcQuery *insert, Oid type)
-{
-	Batch *batch = palloc(sizeof(Batch));
-
-	batch->insert = insert;
-	batch->type = type;
-	batch->context = AllocSetContextCreate(CurrentMemoryContext, "dbvc batch",
-										   ALLOCSET_DEFAULT_SIZES);
-	batch->count = 0;
-	batch->bytes = 0;
-	return batch;
-}
-
-static void
-batch_flush(Batch *batch)
-{
-	MemoryContext old = MemoryContextSwitchTo(batch->context);
-	Datum values[2];
-
-	if (batch->count > 0)
-	{
-		values[0] = array_datum(batch->hashes, batch->count, BYTEAOID);
-		values[1] = array_datum(batch->bodies, batch->count, batch->type);
-		(void) dbvc_query_run(batch->insert, values, NULL, false, 0);
-	}
-	batch->count = 0;
-	batch->bytes = 0;
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(batch->context);
-	CHECK_FOR_INTERRUPTS();
-}
-
-static void
-batch_add(Batch *batch, Datum hash, Datum body)
-{
-	batch->hashes[batch->count] = hash;
-	batch->bodies[batch->count++] = body;
-	batch->bytes += VARSIZE_ANY(DatumGetPointer(body));
-	if (batch->count == BATCH_ROWS || batch->bytes >= BATCH_BYTES)
-		batch_flush(batch);
-}
-
-static void
-batch_end(Batch *batch)
-{
-	batch_flush(batch);
-	MemoryContextDelete(batch->context);
-	pfree(batch);
-}
-
 static int
 compare_hashes(const void *a, const void *b)
 {
@@ -160,7 +98,8 @@ sort_hashes(Datum *hashes, int count)
  */
 static void
 store_definitions(const DbvcList *list, const DbvcListPage *pages,
-				  int page_count, DbvcBodyReader body, const void *arg)
+				  int page_count, DbvcBodyReader body, const void *arg,
+				  bool direct)
 {
 	static DbvcQuery find = {
 		"SELECT u.n FROM pg_catalog.unnest($1) WITH ORDINALITY u (hash, n) "
@@ -168,19 +107,12 @@ store_definitions(const DbvcList *list, const DbvcListPage *pages,
 		"WHERE d.hash = u.hash)",
 		1,
 		{BYTEAARRAYOID}};
-	static DbvcQuery insert = {
-		"INSERT INTO dbvc.definition (hash, body) "
-		"SELECT u.hash, u.body FROM ROWS FROM (pg_catalog.unnest($1), "
-		"pg_catalog.unnest($2)) u (hash, body) "
-		"ON CONFLICT DO NOTHING",
-		2,
-		{BYTEAARRAYOID, TEXTARRAYOID}};
 	Datum *hashes =
 		MemoryContextAllocHuge(CurrentMemoryContext,
 							   (Size) Max(list->count, 1) * sizeof(Datum));
 	int count = 0;
 	bool *missing;
-	Batch *batch;
+	DbvcContents *contents;
 
 	for (int p = 0; p < page_count; p++)
 	{
@@ -192,7 +124,7 @@ store_definitions(const DbvcList *list, const DbvcListPage *pages,
 	}
 	count = sort_hashes(hashes, count);
 	missing = find_missing(&find, hashes, count);
-	batch = batch_begin(&insert, TEXTOID);
+	contents = dbvc_contents_begin(DBVC_DEFINITIONS, direct);
 	for (int i = 0; i < count; i++)
 	{
 		MemoryContext old;
@@ -206,12 +138,12 @@ store_definitions(const DbvcList *list, const DbvcListPage *pages,
 			elog(ERROR, "definition %s was not made",
 				 dbvc_hex(VARDATA(DatumGetPointer(hashes[i])),
 						  DBVC_SHA256_LEN));
-		old = MemoryContextSwitchTo(batch->context);
+		old = MemoryContextSwitchTo(dbvc_contents_context(contents));
 		stored = cstring_to_text(dbvc_from_utf8(body_text));
 		MemoryContextSwitchTo(old);
-		batch_add(batch, hashes[i], PointerGetDatum(stored));
+		dbvc_contents_add(contents, hashes[i], PointerGetDatum(stored));
 	}
-	batch_end(batch);
+	dbvc_contents_end(contents);
 	pfree(missing);
 	pfree(hashes);
 }
@@ -222,14 +154,6 @@ static DbvcQuery find_pages = {
 	"WHERE p.hash = u.hash)",
 	1,
 	{BYTEAARRAYOID}};
-static DbvcQuery insert_pages = {
-	"INSERT INTO dbvc.snapshot_page (hash, body) "
-	"SELECT u.hash, u.body FROM ROWS FROM (pg_catalog.unnest($1), "
-	"pg_catalog.unnest($2)) u (hash, body) "
-	"ON CONFLICT DO NOTHING",
-	2,
-	{BYTEAARRAYOID, BYTEAARRAYOID}};
-
 /* Sets stored of each; true when all are. */
 static bool
 look_up_pages(DbvcListPage *pages, int count)
@@ -259,10 +183,10 @@ compare_pages(const void *a, const void *b)
 }
 
 static void
-store_pages(DbvcListPage *pages, int count)
+store_pages(DbvcListPage *pages, int count, bool direct)
 {
 	DbvcListPage **sorted = palloc(Max(count, 1) * sizeof(DbvcListPage *));
-	Batch *batch = batch_begin(&insert_pages, BYTEAOID);
+	DbvcContents *contents = dbvc_contents_begin(DBVC_PAGES, direct);
 	int n = 0;
 
 	for (int i = 0; i < count; i++)
@@ -272,10 +196,57 @@ store_pages(DbvcListPage *pages, int count)
 	}
 	qsort(sorted, n, sizeof(DbvcListPage *), compare_pages);
 	for (int i = 0; i < n; i++)
-		batch_add(batch, hash_datum(sorted[i]->hash),
-				  PointerGetDatum(sorted[i]->body));
-	batch_end(batch);
+		dbvc_contents_add(contents, hash_datum(sorted[i]->hash),
+						  PointerGetDatum(sorted[i]->body));
+	dbvc_contents_end(contents);
 	pfree(sorted);
+}
+
+/* What is stored by one subtransaction. */
+typedef struct Storing
+{
+	const DbvcList *list;
+	DbvcListPage *pages;
+	int count;
+	DbvcBodyReader body;
+	const void *arg;
+	bool direct;
+} Storing;
+
+static void
+store_all(void *arg)
+{
+	Storing *storing = arg;
+
+	store_definitions(storing->list, storing->pages, storing->count,
+					  storing->body, storing->arg, storing->direct);
+	store_pages(storing->pages, storing->count, storing->direct);
+}
+
+/*
+ * The fast way cannot pass over a row that somebody else has stored since we
+ * looked; then everything is done again in the way that can.
+ */
+static void
+store_new(Storing *storing)
+{
+	ErrorData *error;
+	int count = 0;
+
+	for (int i = 0; i < storing->count; i++)
+		count += !storing->pages[i].stored;
+	storing->direct = count >= DIRECT_PAGES;
+	if (storing->direct)
+	{
+		error = dbvc_subtransaction(store_all, storing, true);
+		if (error == NULL)
+			return;
+		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+			ReThrowError(error);
+		storing->direct = false;
+		(void) look_up_pages(storing->pages, storing->count);
+	}
+	store_all(storing);
 }
 
 void
@@ -286,20 +257,17 @@ dbvc_list_store(const DbvcList *list, DbvcBodyReader body, const void *arg,
 		AllocSetContextCreate(CurrentMemoryContext, "dbvc pages",
 							  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	int count;
-	DbvcListPage *pages = dbvc_pages_make(list, &count);
+	Storing storing = {.list = list, .body = body, .arg = arg};
 	DbvcListPage top = {0};
 
-	dbvc_pages_make_root(list, pages, count, &top);
+	storing.pages = dbvc_pages_make(list, &storing.count);
+	dbvc_pages_make_root(list, storing.pages, storing.count, &top);
 	memcpy(root, top.hash, DBVC_SHA256_LEN);
 	if (!look_up_pages(&top, 1))
 	{
-		if (!look_up_pages(pages, count))
-		{
-			store_definitions(list, pages, count, body, arg);
-			store_pages(pages, count);
-		}
-		store_pages(&top, 1);
+		if (!look_up_pages(storing.pages, storing.count))
+			store_new(&storing);
+		store_pages(&top, 1, false);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
