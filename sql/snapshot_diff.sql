@@ -2,6 +2,7 @@
 -- dbvc.snapshot_diff(): what was done, and nothing else
 --
 SET client_min_messages = warning;
+CREATE ROLE regress_dbvc_diff;
 CREATE EXTENSION dbvc;
 CREATE SCHEMA diff;
 \pset null '(null)'
@@ -18,20 +19,30 @@ CREATE DOMAIN diff.positive AS int CONSTRAINT above CHECK (VALUE > 0);
 CREATE FUNCTION diff.f(x int, m diff.mood) RETURNS int LANGUAGE sql AS 'SELECT x';
 CREATE VIEW diff.report AS SELECT c.email, o.amount, 'ok'::diff.mood AS mood FROM diff.customer c JOIN diff.orders o ON o.customer = c.id;
 CREATE SEQUENCE diff.counter;
+ALTER TYPE diff.mood OWNER TO regress_dbvc_diff;
 SELECT dbvc.snapshot_capture() AS s \gset
 SELECT * FROM dbvc.snapshot_diff(:'s');
 SELECT * FROM dbvc.snapshot_drift();
 
 -- ---- attributes: a path to each, in order ----
-ALTER TABLE diff.customer ALTER email TYPE varchar(40), ALTER email DROP NOT NULL, ALTER email SET STATISTICS 7, ALTER born SET NOT NULL;
+ALTER TABLE diff.customer ALTER note TYPE varchar(40), ALTER email DROP NOT NULL, ALTER email SET STATISTICS 7, ALTER born SET NOT NULL;
 ALTER TABLE diff.customer SET (fillfactor = 70, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 COMMENT ON TABLE diff.customer IS E'two\nlines "quoted"';
 COMMENT ON COLUMN diff.customer.note IS 'about it';
 ALTER SEQUENCE diff.counter INCREMENT 5 MAXVALUE 1000 CYCLE;
 ALTER DOMAIN diff.positive SET DEFAULT 3;
-ALTER FUNCTION diff.f(int, diff.mood) IMMUTABLE COST 7 SET search_path = diff SET work_mem = '1MB';
-GRANT SELECT ON diff.customer TO PUBLIC;
+ALTER FUNCTION diff.f(int, diff.mood) IMMUTABLE COST 7 SET search_path = diff SET "my.odd" = 'x' SET work_mem = '1MB';
+ALTER SEQUENCE diff.counter OWNER TO regress_dbvc_diff;
+GRANT SELECT ON SEQUENCE diff.counter TO PUBLIC;
 SELECT * FROM dbvc.snapshot_diff(:'s');
+-- inside of what is there already
+SELECT dbvc.snapshot_capture() AS t \gset
+ALTER FUNCTION diff.f(int, diff.mood) SET "my.odd" = 'y' RESET work_mem;
+ALTER TABLE diff.customer SET (fillfactor = 80);
+ALTER VIEW diff.report ALTER mood SET DEFAULT 'ok';
+REVOKE SELECT ON SEQUENCE diff.counter FROM PUBLIC;
+CREATE OR REPLACE FUNCTION diff.f(x int, m diff.mood) RETURNS int LANGUAGE sql AS 'SELECT x + 1';
+SELECT * FROM dbvc.snapshot_diff(:'t');
 -- twice the same
 SELECT count(*), count(DISTINCT d) FROM (SELECT md5(string_agg(d::text, ',')) AS d FROM dbvc.snapshot_diff(:'s') d UNION ALL SELECT md5(string_agg(d::text, ',')) FROM dbvc.snapshot_diff(:'s') d) both_times;
 -- and back: before and after change places
@@ -98,7 +109,7 @@ SELECT dbvc.snapshot_capture() AS s \gset
 ALTER TABLE diff.orders RENAME amount TO "Total ""gross"".";
 SELECT * FROM dbvc.snapshot_diff(:'s');
 -- renamed and altered
-ALTER TABLE diff.orders ALTER "Total ""gross""." TYPE numeric(12,2);
+ALTER TABLE diff.orders ALTER "Total ""gross""." SET DEFAULT 3;
 SELECT * FROM dbvc.snapshot_diff(:'s') WHERE object_type = 'table column';
 SELECT dbvc.snapshot_capture() AS s \gset
 ALTER TABLE diff.orders RENAME "Total ""gross""." TO amount;
@@ -145,7 +156,7 @@ SELECT count(*) > 20 AS many FROM dbvc.snapshot_diff(:'s', detail => true);
 SELECT dbvc.snapshot_capture() AS s \gset
 CREATE SCHEMA diff;
 ALTER TABLE "Diff.2".client SET SCHEMA diff;
-SELECT * FROM dbvc.snapshot_diff(:'s');
+SELECT change, object_type, identity, attribute, before FROM dbvc.snapshot_diff(:'s');
 
 -- ---- what a rename does not explain is never left out ----
 SELECT dbvc.snapshot_capture() AS s \gset
@@ -153,7 +164,6 @@ ALTER TABLE "Diff.2".orders RENAME TO buyers;
 CREATE OR REPLACE VIEW "Diff.2".report AS SELECT c.email, o.amount, 'sad'::"Diff.2".feeling AS mood FROM "Diff.2".buyers c JOIN diff.client o ON o.id = c.id;
 SELECT change, object_type, identity, attribute FROM dbvc.snapshot_diff(:'s');
 -- a role is no object of a snapshot: its owners are listed
-CREATE ROLE regress_dbvc_diff;
 ALTER TABLE diff.client OWNER TO regress_dbvc_diff;
 SELECT dbvc.snapshot_capture() AS s \gset
 ALTER ROLE regress_dbvc_diff RENAME TO regress_dbvc_diff2;
@@ -178,6 +188,19 @@ RESET quote_all_identifiers;
 -- ---- who must not be compared ----
 SELECT * FROM dbvc.snapshot_diff('snapshot_of_nobody');
 SELECT * FROM dbvc.snapshot_diff(:'s', 'snapshot_of_nobody');
+SELECT * FROM dbvc.snapshot_diff(NULL);
+-- what a server of another major has written
+SELECT dbvc.snapshot_capture() AS t \gset
+ALTER TABLE dbvc.change_event DISABLE TRIGGER USER;
+UPDATE dbvc.change_event SET body = overlay(body PLACING int8send(140000 + n % 10000) FROM position(int8send(n) IN body))
+	FROM (SELECT current_setting('server_version_num')::int8 AS n) v
+	WHERE event_type = 'snapshot' AND dbvc.event_text(body, 'snapshot_id') = :'s';
+SELECT count(*) FROM dbvc.snapshot WHERE server_version / 10000 = 14;
+\set VERBOSITY sqlstate
+SELECT * FROM dbvc.snapshot_diff(:'s');
+SELECT * FROM dbvc.snapshot_diff(:'s', :'t');
+SELECT * FROM dbvc.snapshot_diff(:'t', :'s');
+\set VERBOSITY default
 
 DROP SCHEMA diff, "Diff.2", "a.b" CASCADE;
 DROP ROLE regress_dbvc_diff2;

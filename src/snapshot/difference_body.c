@@ -386,21 +386,45 @@ compare_named(Subject *subject, JsonbContainer *before, JsonbContainer *after)
 	return true;
 }
 
+/* An object that was not there: its members were not there. */
+static bool
+compare_with_none(Subject *subject, JsonbValue *object, bool after)
+{
+	int count;
+	Member *members;
+
+	if (!is_object(object) || JsonContainerSize(object->val.binary.data) == 0)
+		return false;
+	members = members_of(object->val.binary.data, &count);
+	for (int i = 0; i < count; i++)
+	{
+		int outer = enter_path(subject, members[i].key.val.string.val,
+							   members[i].key.val.string.len);
+
+		compare_values(subject, after ? NULL : &members[i].value,
+					   after ? &members[i].value : NULL);
+		leave_path(subject, outer);
+	}
+	return true;
+}
+
 static void
 compare_values(Subject *subject, JsonbValue *before, JsonbValue *after)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (is_object(before) && is_object(after))
-		compare_objects(subject, before->val.binary.data,
-						after->val.binary.data, NULL);
-	else if (is_array(before) && is_array(after))
+	if (before == NULL || after == NULL)
 	{
-		if (!values_equal(before, after) &&
-			!compare_named(subject, before->val.binary.data,
-						   after->val.binary.data))
+		if (!compare_with_none(subject, before ? before : after,
+							   before == NULL))
 			add_at_path(subject, before, after);
 	}
-	else if (!values_equal(before, after))
+	else if (is_object(before) && is_object(after))
+		compare_objects(subject, before->val.binary.data,
+						after->val.binary.data, NULL);
+	else if (!values_equal(before, after) &&
+			 (!is_array(before) || !is_array(after) ||
+			  !compare_named(subject, before->val.binary.data,
+							 after->val.binary.data)))
 		add_at_path(subject, before, after);
 }
 
