@@ -157,7 +157,7 @@ statistics_target(Columns *all, const DbvcRow *row)
 		return -1;
 	target = dbvc_row_attribute(all->catalog, DBVC_SHELF_ATTRIBUTE, row,
 								Anum_pg_attribute_attstattarget, &isnull);
-	return dbvc_datum_statistics_target(target);
+	return DatumGetInt16(target);
 }
 
 static struct varlena *

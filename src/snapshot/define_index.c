@@ -229,7 +229,7 @@ describe_statistics(const IndexParts *index, DbvcJson *json, int i)
 
 	if (row == NULL || !dbvc_row_has(row, Anum_pg_attribute_attstattarget))
 		return;
-	target = dbvc_datum_statistics_target(
+	target = DatumGetInt16(
 		dbvc_row_attribute(index->catalog, DBVC_SHELF_ATTRIBUTE, row,
 						   Anum_pg_attribute_attstattarget, &isnull));
 	if (target >= 0)

@@ -14,6 +14,20 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_opfamily.h"
 
+/* pg_depend says nothing about these two, so nobody notices when they go to
+ * another schema. */
+static void
+describe_relative(DbvcCatalog *catalog, DbvcJson *json, const char *key,
+				  Form_pg_operator form, Oid relative,
+				  DbvcDefinition *definition)
+{
+	if (!OidIsValid(relative))
+		return;
+	dbvc_json_text(json, key, dbvc_name_operator(catalog, relative));
+	if (relative != form->oid && !dbvc_is_system_object(relative))
+		definition->unstable = true;
+}
+
 bool
 dbvc_define_operator(DbvcCatalog *catalog, const DbvcRow *row,
 					 DbvcDefinition *definition, DbvcJson *json)
@@ -29,16 +43,14 @@ dbvc_define_operator(DbvcCatalog *catalog, const DbvcRow *row,
 	definition->identity = dbvc_name_operator(catalog, form->oid);
 	definition->schema = dbvc_schema_name(catalog, form->oprnamespace);
 	dbvc_describe_comment(catalog, json, OperatorRelationId, form->oid, 0);
-	if (OidIsValid(form->oprcom))
-		dbvc_json_text(json, "commutator",
-					   dbvc_name_operator(catalog, form->oprcom));
+	describe_relative(catalog, json, "commutator", form, form->oprcom,
+					  definition);
 	dbvc_describe_function(catalog, json, "function", form->oprcode);
 	dbvc_json_flag(json, "hashes", form->oprcanhash);
 	dbvc_describe_function(catalog, json, "join", form->oprjoin);
 	dbvc_json_flag(json, "merges", form->oprcanmerge);
-	if (OidIsValid(form->oprnegate))
-		dbvc_json_text(json, "negator",
-					   dbvc_name_operator(catalog, form->oprnegate));
+	describe_relative(catalog, json, "negator", form, form->oprnegate,
+					  definition);
 	dbvc_describe_owner(catalog, json, form->oprowner);
 	dbvc_describe_function(catalog, json, "restrict", form->oprrest);
 	dbvc_json_text(json, "result",
@@ -60,6 +72,7 @@ typedef struct Member
 
 typedef struct Members
 {
+	bool unstable; /* pg_depend does not record a function's declared types */
 	Member *items;
 	int count;
 	int allocated;
@@ -140,6 +153,9 @@ collect_functions(DbvcCatalog *catalog, Oid family, Oid class,
 		member = add_member(catalog, members, form->amprocnum,
 							form->amproclefttype, form->amprocrighttype);
 		member->what = dbvc_name_function(catalog, form->amproc);
+		if (!dbvc_is_system_object(form->amproclefttype) ||
+			!dbvc_is_system_object(form->amprocrighttype))
+			members->unstable = true;
 	}
 }
 
@@ -169,12 +185,15 @@ put_members(DbvcJson *json, const char *key, const char *what_key,
 }
 
 static void
-describe_functions(DbvcCatalog *catalog, DbvcJson *json, Oid family, Oid class)
+describe_functions(DbvcCatalog *catalog, DbvcJson *json, Oid family, Oid class,
+				   DbvcDefinition *definition)
 {
 	Members members = {0};
 
 	collect_functions(catalog, family, class, &members);
 	put_members(json, "functions", "function", &members);
+	if (members.unstable)
+		definition->unstable = true;
 }
 
 static void
@@ -203,7 +222,7 @@ dbvc_define_opclass(DbvcCatalog *catalog, const DbvcRow *row,
 	dbvc_json_flag(json, "default", form->opcdefault);
 	dbvc_json_text(json, "family",
 				   dbvc_name_opfamily(catalog, form->opcfamily));
-	describe_functions(catalog, json, form->opcfamily, form->oid);
+	describe_functions(catalog, json, form->opcfamily, form->oid, definition);
 	describe_operators(catalog, json, form->opcfamily, form->oid);
 	dbvc_describe_owner(catalog, json, form->opcowner);
 	dbvc_describe_labels(catalog, json, OperatorClassRelationId, form->oid, 0);
@@ -228,7 +247,7 @@ dbvc_define_opfamily(DbvcCatalog *catalog, const DbvcRow *row,
 	definition->schema = dbvc_schema_name(catalog, form->opfnamespace);
 	dbvc_describe_comment(catalog, json, OperatorFamilyRelationId, form->oid,
 						  0);
-	describe_functions(catalog, json, form->oid, InvalidOid);
+	describe_functions(catalog, json, form->oid, InvalidOid, definition);
 	describe_operators(catalog, json, form->oid, InvalidOid);
 	dbvc_describe_owner(catalog, json, form->opfowner);
 	dbvc_describe_labels(catalog, json, OperatorFamilyRelationId, form->oid,

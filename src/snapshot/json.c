@@ -6,6 +6,8 @@
 
 #include "common/shortest_dec.h"
 
+#include <math.h>
+
 void
 dbvc_json_init(DbvcJson *json, StringInfo buf)
 {
@@ -144,6 +146,11 @@ dbvc_json_number(DbvcJson *json, const char *key, float4 value)
 {
 	char digits[FLOAT_SHORTEST_DECIMAL_LEN];
 
+	if (value == rintf(value) && fabsf(value) < 1e15f)
+	{
+		dbvc_json_int(json, key, (int64) value);
+		return;
+	}
 	put_key(json, key);
 	(void) float_to_shortest_decimal_buf(value, digits);
 	appendStringInfoString(json->buf, digits);

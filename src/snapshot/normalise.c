@@ -13,6 +13,7 @@
  *   nests; and so with OR.
  * - Columns of a query inside an expression have names that its text leaves
  *   out when they are "?column?", while the parser finds names for casts.
+ * - An outer join without a condition is written with one that is true.
  *
  * The same walk finds constants whose text holds names that no dependency
  * tells of.
@@ -280,6 +281,18 @@ forget_names_of_arms(Query *query, Node *node, bool first)
 	}
 }
 
+/* LEFT JOIN without a condition, as NATURAL makes it, is written ON TRUE. */
+static void
+forget_true(JoinExpr *join)
+{
+	Const *condition = (Const *) join->quals;
+
+	if (join->jointype != JOIN_INNER && condition != NULL &&
+		IsA(condition, Const) && condition->consttype == BOOLOID &&
+		!condition->constisnull && DatumGetBool(condition->constvalue))
+		join->quals = NULL;
+}
+
 static Node *
 rebuild(Node *node, void *arg)
 {
@@ -295,6 +308,8 @@ rebuild(Node *node, void *arg)
 	node = expression_tree_mutator(node, rebuild, arg);
 	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop != NOT_EXPR)
 		return flatten((BoolExpr *) node);
+	if (IsA(node, JoinExpr))
+		forget_true((JoinExpr *) node);
 	if (is_cast_of_elements(node))
 		return cast_elements((ArrayCoerceExpr *) node);
 	if (IsA(node, SubLink) && IsA(((SubLink *) node)->subselect, Query))

@@ -173,14 +173,6 @@ typedef bool DbvcUpdateIndexes;
 	table_beginscan((relation), (snapshot), 0, NULL)
 #endif
 
-/* The target of a column's statistics is null by default from 17 on, which
- * made it narrower; -1 before. */
-#if PG_VERSION_NUM >= 170000
-#define dbvc_datum_statistics_target(datum) DatumGetInt16(datum)
-#else
-#define dbvc_datum_statistics_target(datum) DatumGetInt32(datum)
-#endif
-
 /* NOT NULL is a constraint with a row of its own from 18 on. */
 #if PG_VERSION_NUM >= 180000
 #define DBVC_NOT_NULL_CONSTRAINTS true
@@ -195,6 +187,46 @@ typedef bool DbvcUpdateIndexes;
 #else
 #define dbvc_constraint_period(form) ((void) (form), false)
 #define dbvc_constraint_enforced(form) ((void) (form), true)
+#endif
+
+/* What publications and subscriptions can say grows with every version. */
+#if PG_VERSION_NUM >= 190000
+#define dbvc_publication_all_sequences(form) ((form)->puballsequences)
+#define dbvc_publication_except(form) ((form)->prexcept)
+#define dbvc_subscription_retain_dead_tuples(form) \
+	((form)->subretaindeadtuples)
+#define dbvc_subscription_max_retention(form) ((form)->submaxretention)
+#define dbvc_subscription_server(form) ((form)->subserver)
+#define DBVC_SUBSCRIPTION_RECEIVER_TIMEOUT \
+	Anum_pg_subscription_subwalrcvtimeout
+#else
+#define dbvc_publication_all_sequences(form) ((void) (form), false)
+#define dbvc_publication_except(form) ((void) (form), false)
+#define dbvc_subscription_retain_dead_tuples(form) ((void) (form), false)
+#define dbvc_subscription_max_retention(form) ((void) (form), 0)
+#define dbvc_subscription_server(form) ((void) (form), InvalidOid)
+#define DBVC_SUBSCRIPTION_RECEIVER_TIMEOUT InvalidAttrNumber
+#endif
+#if PG_VERSION_NUM >= 180000
+#define dbvc_publication_generated(form) ((form)->pubgencols)
+#else
+#define dbvc_publication_generated(form) ((void) (form), 'n')
+#endif
+#if PG_VERSION_NUM >= 170000
+#define dbvc_subscription_failover(form) ((form)->subfailover)
+#else
+#define dbvc_subscription_failover(form) ((void) (form), false)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define dbvc_subscription_stream(form) ((form)->substream)
+#define dbvc_subscription_password_required(form) ((form)->subpasswordrequired)
+#define dbvc_subscription_run_as_owner(form) ((form)->subrunasowner)
+#define DBVC_SUBSCRIPTION_ORIGIN Anum_pg_subscription_suborigin
+#else
+#define dbvc_subscription_stream(form) ((form)->substream ? 't' : 'f')
+#define dbvc_subscription_password_required(form) ((void) (form), true)
+#define dbvc_subscription_run_as_owner(form) ((void) (form), false)
+#define DBVC_SUBSCRIPTION_ORIGIN InvalidAttrNumber
 #endif
 
 /* JSON became a word of the grammar in 16: the type is spelled by it. */
