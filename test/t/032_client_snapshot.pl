@@ -87,8 +87,10 @@ ok(@{ client_json(1, 'drift with detail', 'drift', '--detail')->{differences} } 
 
 # ---- between two ----
 
-$answer = client_json(0, 'another snapshot', 'snapshot', '--schema=public', '--schema=we"ird');
-$answer = client_json(0, 'another snapshot', 'snapshot') if $answer->{exit_status} != 0;
+sql('CREATE SCHEMA "we""ird, odd"; CREATE TABLE "we""ird, odd".t (a int)');
+client_json(3, 'a schema that is not there', 'snapshot', '--schema=public', '--schema=nowhere');
+$answer = client_json(0, 'of some schemas', 'snapshot', '--schema=public', '--schema=we"ird, odd');
+is(sql("SELECT schemas FROM dbvc.snapshot WHERE id = '$answer->{snapshot}{id}'"), '{public,"we\"ird, odd"}', '... as they were named');
 my $second = $answer->{snapshot}{id};
 sql(q{
 	CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS E'SELECT 1;\nSELECT 2;\nSELECT 3;\nSELECT 44;\nSELECT 5;\nSELECT 6;\nSELECT 7';
@@ -102,7 +104,7 @@ client_says(1, qr/^$first \(.*\) -> $second \(.*\)\n/, 'between two', 'diff', $f
 $job = client_says(1, qr/^~ function public\.f\(\)\n    \w+:\n          \.\.\.\n          SELECT 2;\n          SELECT 3;\n        - SELECT 4;\n        \+ SELECT 44;\n          SELECT 5;\n          SELECT 6;\n          \.\.\.\n/m,
 	'a text of several lines', 'diff', $second, $third);
 like($job->{out}, qr/^    comment: \(none\) -> who buys\n/m, '... an attribute that was not there');
-like($job->{out}, qr/^    acl: \(none\) -> \["PUBLIC=/m, '... and a list');
+like($job->{out}, qr/^    acl:\n        \+ PUBLIC=ar\/postgres\n        \+ postgres=/m, '... and a list');
 is(client('diff', $third)->{out} =~ s/.*\n//r, "no difference\n", 'from one to now');
 client_says(0, qr/no difference/, 'between one and itself', 'diff', $third, $third);
 
