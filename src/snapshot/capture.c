@@ -483,7 +483,6 @@ find_start(Start *start, const DbvcCapture *base, bool full)
 		start->has_root = true;
 		/* with the same key, sums of entries can be compared over time */
 		start->has_key = dbvc_sums_stored_key(stored, start->key);
-		pfree(stored);
 	}
 	if (start->sums != NULL)
 	{

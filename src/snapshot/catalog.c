@@ -14,6 +14,7 @@
 #include "snapshot/catalog.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/table.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_am.h"
@@ -357,7 +358,7 @@ dbvc_catalog_scan(Snapshot snapshot, bool keep, DbvcRowObserver observer,
 	for (int i = 0; i < DBVC_SHELF_COUNT; i++)
 	{
 		Relation relation;
-		SysScanDesc scan;
+		TableScanDesc scan;
 		HeapTuple tuple;
 
 		if (primary_shelf(i) != i)
@@ -365,9 +366,9 @@ dbvc_catalog_scan(Snapshot snapshot, bool keep, DbvcRowObserver observer,
 		relation = table_open(infos[i].relation, AccessShareLock);
 		if (keep)
 			note_descriptor(catalog, &catalog->shelves[i], relation);
-		scan =
-			systable_beginscan(relation, InvalidOid, false, snapshot, 0, NULL);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		scan = dbvc_table_beginscan(relation, snapshot);
+		while (
+			HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (observer != NULL)
@@ -375,7 +376,7 @@ dbvc_catalog_scan(Snapshot snapshot, bool keep, DbvcRowObserver observer,
 			if (keep && !dbvc_catalog_skips(infos[i].relation, tuple))
 				keep_tuple(catalog, i, tuple);
 		}
-		systable_endscan(scan);
+		table_endscan(scan);
 		table_close(relation, AccessShareLock);
 		if (keep)
 			catalog->shelves[i].read = true;

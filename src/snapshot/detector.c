@@ -20,11 +20,10 @@
  * Temporary objects are left out, unless something that is not temporary
  * depends on them.
  */
-#include "snapshot/snapshot.h"
+#include "snapshot/sums.h"
 
 #include "access/detoast.h"
 #include "access/transam.h"
-#include "access/xlog.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -34,43 +33,11 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_subscription.h"
 #include "catalog/pg_tablespace.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-/* A slot of an open-addressing table; classid is 0 in one that is not used. */
-typedef struct SumSlot
-{
-	Oid classid;
-	Oid objid;
-	uint64 sum;
-} SumSlot;
-
-/* What is known of an object while rows are read */
-#define SUM_LEFT_OUT 1	 /* temporary, or of no interest */
-#define SUM_REFERENCED 2 /* though something else depends on it */
-#define SUM_NO_COLUMNS 4 /* its columns are of no interest */
-
-typedef struct DbvcUnstable
-{
-	DbvcObject object;
-	uint8 hash[DBVC_SHA256_LEN];
-} DbvcUnstable;
-
-struct DbvcSums
-{
-	MemoryContext context;
-	uint8 key[DBVC_SIPHASH_KEY_LEN];
-	uint64 names;	 /* the sum of what names everything */
-	uint64 versions; /* of the rows; 0 when it is not known */
-	uint64 total;	 /* over all objects */
-	SumSlot *slots;
-	uint32 mask;
-	uint32 used;
-	DbvcUnstable *unstable;
-	int unstable_count;
-};
 
 #define MAX_MASKS 16
 
@@ -92,15 +59,26 @@ typedef struct RelationPlan
 	int masks;		 /* columns in the fixed part that are not hashed */
 	int mask_offset[MAX_MASKS];
 	int mask_len[MAX_MASKS];
+	int text_offset;	/* a name, of which only the used part is hashed; -1 */
 	AttrNumber missing; /* pg_attribute.attmissingval */
 } RelationPlan;
+
+/* A temporary object. */
+typedef struct LeftOut
+{
+	DbvcObject object;
+	bool referenced; /* by something that is not temporary */
+} LeftOut;
 
 typedef struct Reader
 {
 	DbvcSums *sums;
-	uint8 *flags; /* beside sums->slots */
+	DbvcSum *found; /* sums as they come, to be gathered in the end */
+	uint32 count;
+	uint32 allocated_sums;
+	HTAB *left_out;
+	bool has_left_out;
 	RelationPlan plan;
-	uint32 last; /* the slot of the row before */
 	Oid *temporary_schemas;
 	int temporary_schema_count;
 	char *buf;
@@ -117,91 +95,52 @@ static const char *const masked[] = {
 
 /* ------------------------------------------------------------ sums by object */
 
-static inline uint32
-sum_hash(Oid classid, Oid objid)
-{
-	return (uint32) (((((uint64) classid << 32) | objid) *
-					  UINT64CONST(0x9E3779B97F4A7C15)) >>
-					 32);
-}
-
-static inline uint32
-sum_find(const DbvcSums *sums, Oid classid, Oid objid)
-{
-	uint32 at = sum_hash(classid, objid) & sums->mask;
-
-	while (
-		OidIsValid(sums->slots[at].classid) &&
-		(sums->slots[at].objid != objid || sums->slots[at].classid != classid))
-		at = (at + 1) & sums->mask;
-	return at;
-}
-
 static void
-sums_allocate(DbvcSums *sums, uint32 slots)
+add_sum(Reader *reader, Oid classid, Oid objid, uint64 sum)
 {
-	sums->slots =
-		MemoryContextAllocExtended(sums->context,
-								   (Size) slots * sizeof(SumSlot),
-								   MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE);
-	sums->mask = slots - 1;
-}
+	DbvcSum *last = &reader->found[reader->count];
 
-static DbvcSums *
-sums_new(MemoryContext context, uint32 expected)
-{
-	DbvcSums *sums = MemoryContextAllocZero(context, sizeof(DbvcSums));
-	uint32 slots = 1024;
-
-	while (slots / 2 < expected)
-		slots *= 2;
-	sums->context = context;
-	sums_allocate(sums, slots);
-	return sums;
-}
-
-static void
-reader_grow(Reader *reader)
-{
-	DbvcSums *sums = reader->sums;
-	SumSlot *old = sums->slots;
-	uint8 *old_flags = reader->flags;
-	uint32 count = sums->mask + 1;
-
-	sums_allocate(sums, count * 2);
-	reader->flags = MemoryContextAllocZero(sums->context, (Size) count * 2);
-	for (uint32 i = 0; i < count; i++)
-		if (OidIsValid(old[i].classid))
-		{
-			uint32 at = sum_find(sums, old[i].classid, old[i].objid);
-
-			sums->slots[at] = old[i];
-			reader->flags[at] = old_flags[i];
-		}
-	pfree(old);
-	pfree(old_flags);
-}
-
-/* The slot of an object; rows of one object often follow each other. */
-static inline uint32
-reader_slot(Reader *reader, Oid classid, Oid objid)
-{
-	DbvcSums *sums = reader->sums;
-	SumSlot *slot = &sums->slots[reader->last];
-
-	if (slot->objid == objid && slot->classid == classid)
-		return reader->last;
-	if (sums->used > sums->mask / 2)
-		reader_grow(reader);
-	reader->last = sum_find(sums, classid, objid);
-	slot = &sums->slots[reader->last];
-	if (!OidIsValid(slot->classid))
+	/* rows of one object often follow each other */
+	if (reader->count > 0 && last[-1].objid == objid &&
+		last[-1].classid == classid)
 	{
-		slot->classid = classid;
-		slot->objid = objid;
-		sums->used++;
+		last[-1].sum += sum;
+		return;
 	}
-	return reader->last;
+	if (reader->count == reader->allocated_sums)
+	{
+		reader->allocated_sums *= 2;
+		reader->found =
+			repalloc_huge(reader->found,
+						  (Size) reader->allocated_sums * sizeof(DbvcSum));
+		last = &reader->found[reader->count];
+	}
+	last->objid = objid;
+	last->classid = (uint16) classid;
+	last->unused = 0;
+	last->sum = sum;
+	reader->count++;
+}
+
+static LeftOut *
+left_out_find(const Reader *reader, Oid classid, Oid objid)
+{
+	DbvcObject object = {classid, objid};
+
+	return hash_search(reader->left_out, &object, HASH_FIND, NULL);
+}
+
+static void
+leave_out(Reader *reader, Oid classid, Oid objid)
+{
+	DbvcObject object = {classid, objid};
+	bool found;
+	LeftOut *left_out =
+		hash_search(reader->left_out, &object, HASH_ENTER, &found);
+
+	if (!found)
+		left_out->referenced = false;
+	reader->has_left_out = true;
 }
 
 /* ----------------------------------------------------------------- plans */
@@ -266,6 +205,8 @@ plan_column(RelationPlan *plan, AttrNumber attnum)
 		plan->missing = attnum;
 	if (offset < 0)
 		return;
+	if (attribute->atttypid == NAMEOID && plan->text_offset < 0)
+		plan->text_offset = offset;
 	if (ends_with(name, "namespace"))
 		plan->namespace_offset = offset;
 	if (strcmp(name, "tgrelid") == 0 || strcmp(name, "ev_class") == 0 ||
@@ -306,6 +247,7 @@ plan_relation(RelationPlan *plan, Relation relation, DbvcShelf shelf)
 	plan->namespace_offset = -1;
 	plan->parent_offset = -1;
 	plan->name_offset = -1;
+	plan->text_offset = -1;
 	plan->only_name = plan->relation == AuthIdRelationId ||
 					  plan->relation == TableSpaceRelationId;
 	for (int i = 1; i <= desc->natts; i++)
@@ -351,6 +293,17 @@ hash_flat(Reader *reader, HeapTuple tuple)
 	memcpy(buf + sizeof(prefix), (const char *) header + start, len);
 	for (int i = 0; i < plan->masks; i++)
 		memset(data + plan->mask_offset[i], 0, plan->mask_len[i]);
+	if (plan->text_offset >= 0)
+	{
+		/* most of a name is nothing: close the gap behind its end */
+		char *end = data + plan->text_offset;
+		char *rest = end + NAMEDATALEN;
+		Size rest_len = buf + sizeof(prefix) + len - rest;
+
+		end += strnlen(end, NAMEDATALEN - 1) + 1;
+		memmove(end, rest, rest_len);
+		len -= rest - end;
+	}
 	return dbvc_siphash(reader->sums->key, buf, sizeof(prefix) + len);
 }
 
@@ -463,27 +416,12 @@ is_left_out(Reader *reader, HeapTuple tuple)
 {
 	const RelationPlan *plan = &reader->plan;
 
-	if (plan->relation == NamespaceRelationId)
-		return note_schema(reader, (Form_pg_namespace) GETSTRUCT(tuple));
 	if (plan->namespace_offset >= 0 &&
 		is_temporary_schema(reader, oid_at(tuple, plan->namespace_offset)))
 		return true;
-	if (plan->parent_offset >= 0)
-	{
-		uint32 at = sum_find(reader->sums, RelationRelationId,
-							 oid_at(tuple, plan->parent_offset));
-
-		return (reader->flags[at] & SUM_LEFT_OUT) != 0;
-	}
-	if (plan->relation == RelationRelationId)
-	{
-		/* nothing is ever made from the index of a toast table */
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
-
-		return class->relnamespace == PG_TOAST_NAMESPACE &&
-			   class->relkind == RELKIND_INDEX;
-	}
-	return false;
+	return plan->parent_offset >= 0 && reader->has_left_out &&
+		   left_out_find(reader, RelationRelationId,
+						 oid_at(tuple, plan->parent_offset)) != NULL;
 }
 
 /*
@@ -493,16 +431,14 @@ is_left_out(Reader *reader, HeapTuple tuple)
 static void
 note_reference(Reader *reader, Form_pg_depend depend)
 {
-	DbvcSums *sums = reader->sums;
-	uint32 referenced;
+	LeftOut *referenced;
 
 	if (depend->refobjid < FirstNormalObjectId)
 		return;
-	referenced = sum_find(sums, depend->refclassid, depend->refobjid);
-	if ((reader->flags[referenced] & SUM_LEFT_OUT) &&
-		!(reader->flags[sum_find(sums, depend->classid, depend->objid)] &
-		  SUM_LEFT_OUT))
-		reader->flags[referenced] |= SUM_REFERENCED;
+	referenced = left_out_find(reader, depend->refclassid, depend->refobjid);
+	if (referenced != NULL &&
+		left_out_find(reader, depend->classid, depend->objid) == NULL)
+		referenced->referenced = true;
 }
 
 /* Rows of what the system has, save what users may call theirs. */
@@ -523,18 +459,20 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	uint64 hash;
 	Oid classid;
 	Oid objid;
-	uint32 at;
 
 	if (plan->relation != RelationGetRelid(relation))
 		plan_relation(plan, relation, shelf);
-	if (plan->relation == DependRelationId)
+	if (plan->relation == DependRelationId && reader->has_left_out)
 		note_reference(reader, (Form_pg_depend) GETSTRUCT(tuple));
 	if (dbvc_catalog_skips(plan->relation, tuple))
 		return;
 
 	sums->versions += row_version(plan->relation, tuple);
+	if (plan->relation == NamespaceRelationId &&
+		note_schema(reader, (Form_pg_namespace) GETSTRUCT(tuple)))
+		return;
 	left_out = is_left_out(reader, tuple);
-	if (plan->name_offset >= 0 && !left_out)
+	if (plan->name_offset >= 0)
 		sums->names += hash_name(reader, tuple);
 	if (plan->only_name)
 		return;
@@ -542,30 +480,22 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	classid = plan->class_offset >= 0 ? oid_at(tuple, plan->class_offset)
 									  : plan->owner;
 	objid = oid_at(tuple, plan->key_offset);
-	if (is_of_system(classid, objid))
+	if (is_of_system(classid, objid) || classid > PG_UINT16_MAX)
 	{
 		sums->names += hash_row(reader, tuple);
 		return;
 	}
-	at = reader_slot(reader, classid, objid);
 	if (left_out)
-		reader->flags[at] |= SUM_LEFT_OUT;
-	else if (plan->relation == AttributeRelationId &&
-			 (reader->flags[at] & SUM_NO_COLUMNS))
-		return;
-	if (plan->relation == RelationRelationId &&
-		((Form_pg_class) GETSTRUCT(tuple))->relnamespace == PG_TOAST_NAMESPACE)
-		reader->flags[at] |= SUM_NO_COLUMNS;
+		leave_out(reader, classid, objid);
 	hash = hash_row(reader, tuple);
-	sums->slots[at].sum += hash;
+	add_sum(reader, classid, objid, hash);
 	for (int i = 0; i < plan->whole_count; i++)
 	{
 		Oid whole = oid_at(tuple, plan->whole_offset[i]);
 
 		/* when a part is deleted, nothing else tells whose it was */
 		if (whole >= FirstNormalObjectId)
-			sums->slots[reader_slot(reader, plan->whole_class[i], whole)]
-				.sum += hash;
+			add_sum(reader, plan->whole_class[i], whole, hash);
 	}
 
 	/* what is added to the system's schema may change how the rest is found */
@@ -574,27 +504,33 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 		sums->names += hash;
 }
 
-/* Keep what is not left out, and no more room than it needs. */
+/* Put the sums in order, without what is left out, in no more room than they
+ * need. */
 static DbvcSums *
 finish(Reader *reader, MemoryContext context)
 {
-	DbvcSums *read = reader->sums;
-	DbvcSums *sums = sums_new(context, read->used);
+	DbvcSums *sums = MemoryContextAlloc(context, sizeof(DbvcSums));
+	uint32 count = reader->count;
+	DbvcSum *spare = palloc_extended((Size) Max(count, 1) * sizeof(DbvcSum),
+									 MCXT_ALLOC_HUGE);
+	DbvcSum *gathered = dbvc_sums_gather(reader->found, spare, &count);
 
-	memcpy(sums->key, read->key, sizeof(sums->key));
-	sums->names = read->names;
-	sums->versions = read->versions;
-	for (uint32 i = 0; i <= read->mask; i++)
+	*sums = *reader->sums;
+	sums->context = context;
+	sums->objects = MemoryContextAllocHuge(context, (Size) Max(count, 1) *
+														sizeof(DbvcSum));
+	for (uint32 i = 0; i < count; i++)
 	{
-		const SumSlot *slot = &read->slots[i];
+		if (reader->has_left_out)
+		{
+			const LeftOut *left_out =
+				left_out_find(reader, gathered[i].classid, gathered[i].objid);
 
-		if (!OidIsValid(slot->classid) ||
-			(reader->flags[i] & (SUM_LEFT_OUT | SUM_REFERENCED)) ==
-				SUM_LEFT_OUT)
-			continue;
-		sums->slots[sum_find(sums, slot->classid, slot->objid)] = *slot;
-		sums->used++;
-		sums->total += slot->sum;
+			if (left_out != NULL && !left_out->referenced)
+				continue;
+		}
+		sums->objects[sums->count++] = gathered[i];
+		sums->total += gathered[i].sum;
 	}
 	return sums;
 }
@@ -605,271 +541,37 @@ dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext work = AllocSetContextCreate(context, "dbvc detector",
 											   ALLOCSET_DEFAULT_SIZES);
+	DbvcSums head = {0};
 	Reader reader = {0};
+	HASHCTL ctl = {0};
 	DbvcCatalog *catalog;
 	DbvcSums *sums;
 
-	reader.sums = sums_new(work, 16 * 1024);
-	reader.flags = MemoryContextAllocZero(work, reader.sums->mask + 1);
+	head.context = work;
+	if (key != NULL)
+		memcpy(head.key, key, DBVC_SIPHASH_KEY_LEN);
+	else if (!pg_strong_random(head.key, DBVC_SIPHASH_KEY_LEN))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("could not generate a random key")));
+	reader.sums = &head;
+	reader.allocated_sums = 16 * 1024;
+	reader.found = MemoryContextAllocHuge(work, (Size) reader.allocated_sums *
+													sizeof(DbvcSum));
 	reader.temporary_schemas = MemoryContextAlloc(work, sizeof(Oid));
 	reader.allocated = 8192;
 	reader.buf = MemoryContextAlloc(work, reader.allocated);
-	if (key != NULL)
-		memcpy(reader.sums->key, key, DBVC_SIPHASH_KEY_LEN);
-	else if (!pg_strong_random(reader.sums->key, DBVC_SIPHASH_KEY_LEN))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("could not generate a random key")));
+	ctl.keysize = sizeof(DbvcObject);
+	ctl.entrysize = sizeof(LeftOut);
+	ctl.hcxt = work;
+	reader.left_out = hash_create("dbvc temporary objects", 256, &ctl,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	catalog = dbvc_catalog_scan(snapshot, keep != NULL, read_row, &reader);
 	if (keep != NULL)
 		*keep = catalog;
+	MemoryContextSwitchTo(work);
 	sums = finish(&reader, context);
+	MemoryContextSwitchTo(context);
 	MemoryContextDelete(work);
 	return sums;
-}
-
-/* ---------------------------------------------------------------- comparing */
-
-uint64
-dbvc_sums_object(const DbvcSums *sums, Oid classid, Oid objid)
-{
-	return sums->slots[sum_find(sums, classid, objid)].sum;
-}
-
-bool
-dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b, bool versions)
-{
-	/*
-	 * The total is a sum of keyed hashes of whole rows, their OIDs included:
-	 * it says no less than the sums of the objects do one by one.
-	 */
-	return memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
-		   a->names == b->names && a->used == b->used &&
-		   a->total == b->total && (!versions || a->versions == b->versions);
-}
-
-bool
-dbvc_sums_comparable(const DbvcSums *a, const DbvcSums *b)
-{
-	return memcmp(a->key, b->key, sizeof(a->key)) == 0 && a->names == b->names;
-}
-
-uint32
-dbvc_sums_count(const DbvcSums *sums)
-{
-	return sums->used;
-}
-
-/* Objects of one that the other does not have, or, if both, with another sum. */
-static void
-add_differing(const DbvcSums *from, const DbvcSums *other, bool both,
-			  void (*visit)(const DbvcObject *object, void *arg), void *arg)
-{
-	for (uint32 i = 0; i <= from->mask; i++)
-	{
-		const SumSlot *slot = &from->slots[i];
-		const SumSlot *twin;
-		DbvcObject object = {slot->classid, slot->objid};
-
-		if (!OidIsValid(slot->classid))
-			continue;
-		twin = &other->slots[sum_find(other, slot->classid, slot->objid)];
-		if (!OidIsValid(twin->classid) || (both && twin->sum != slot->sum))
-			visit(&object, arg);
-	}
-}
-
-void
-dbvc_sums_differing(const DbvcSums *before, const DbvcSums *after,
-					void (*visit)(const DbvcObject *object, void *arg),
-					void *arg)
-{
-	add_differing(before, after, true, visit, arg);
-	add_differing(after, before, false, visit, arg);
-}
-
-/* ----------------------------------------------------- definitions that may
- * change without a change of rows */
-
-void
-dbvc_sums_set_unstable(DbvcSums *sums, const DbvcList *list)
-{
-	int count = 0;
-
-	for (int i = 0; i < list->count; i++)
-		count += list->entries[i].unstable ? 1 : 0;
-	sums->unstable_count = 0;
-	sums->unstable = MemoryContextAlloc(sums->context,
-										Max(count, 1) * sizeof(DbvcUnstable));
-	for (int i = 0; i < list->count; i++)
-	{
-		const DbvcEntry *entry = &list->entries[i];
-		DbvcUnstable *unstable = &sums->unstable[sums->unstable_count];
-
-		if (!entry->unstable)
-			continue;
-		unstable->object.classid = entry->classid;
-		unstable->object.objid = entry->objid;
-		memcpy(unstable->hash, entry->hash, DBVC_SHA256_LEN);
-		sums->unstable_count++;
-	}
-}
-
-void
-dbvc_sums_copy_unstable(DbvcSums *to, const DbvcSums *from)
-{
-	Size size = Max(from->unstable_count, 1) * sizeof(DbvcUnstable);
-
-	to->unstable_count = from->unstable_count;
-	to->unstable = MemoryContextAlloc(to->context, size);
-	memcpy(to->unstable, from->unstable,
-		   from->unstable_count * sizeof(DbvcUnstable));
-}
-
-int
-dbvc_sums_unstable(const DbvcSums *sums, int i, DbvcObject *object,
-				   const uint8 **hash)
-{
-	if (i < sums->unstable_count)
-	{
-		*object = sums->unstable[i].object;
-		*hash = sums->unstable[i].hash;
-	}
-	return sums->unstable_count;
-}
-
-/* ---------------------------------------------------------------- as bytes */
-
-#define SUMS_MAGIC 0x64627673 /* dbvs */
-#define SUMS_FORMAT 1
-
-typedef struct StoredSums
-{
-	uint32 magic;
-	uint32 format;
-	uint32 server_version;
-	uint32 definition_version;
-	uint64 system_identifier;
-	uint32 database;
-	uint32 count;
-	uint32 unstable_count;
-	uint32 unused;
-	uint64 names;
-	uint64 total;
-	uint8 key[DBVC_SIPHASH_KEY_LEN];
-	/* count SumSlots and unstable_count DbvcUnstables follow */
-} StoredSums;
-
-static uint32
-server_version(void)
-{
-	/* of the running server: a minor one may turn trees to text otherwise */
-	return (
-		uint32) strtoul(GetConfigOption("server_version_num", false, false),
-						NULL, 10);
-}
-
-bytea *
-dbvc_sums_store(const DbvcSums *sums)
-{
-	Size slots = (Size) sums->used * sizeof(SumSlot);
-	Size unstable = (Size) sums->unstable_count * sizeof(DbvcUnstable);
-	Size len = VARHDRSZ + sizeof(StoredSums) + slots + unstable;
-	bytea *stored = palloc(len);
-	char *at = VARDATA(stored);
-	StoredSums head = {0};
-
-	head.magic = SUMS_MAGIC;
-	head.format = SUMS_FORMAT;
-	head.server_version = server_version();
-	head.definition_version = DBVC_DEFINITION_VERSION;
-	head.system_identifier = GetSystemIdentifier();
-	head.database = MyDatabaseId;
-	head.count = sums->used;
-	head.unstable_count = sums->unstable_count;
-	head.names = sums->names;
-	head.total = sums->total;
-	memcpy(head.key, sums->key, sizeof(head.key));
-	SET_VARSIZE(stored, len);
-	memcpy(at, &head, sizeof(head));
-	at += sizeof(head);
-	for (uint32 i = 0; i <= sums->mask; i++)
-		if (OidIsValid(sums->slots[i].classid))
-		{
-			memcpy(at, &sums->slots[i], sizeof(SumSlot));
-			at += sizeof(SumSlot);
-		}
-	if (unstable > 0)
-		memcpy(at, sums->unstable, unstable);
-	return stored;
-}
-
-DbvcSums *
-dbvc_sums_load(const bytea *stored)
-{
-	Size len = VARSIZE_ANY_EXHDR(stored);
-	const char *at = VARDATA_ANY(stored);
-	StoredSums head;
-	DbvcSums *sums;
-	uint64 total = 0;
-
-	if (len < sizeof(head))
-		return NULL;
-	memcpy(&head, at, sizeof(head));
-	if (head.magic != SUMS_MAGIC || head.format != SUMS_FORMAT ||
-		head.server_version != server_version() ||
-		head.definition_version != DBVC_DEFINITION_VERSION ||
-		head.system_identifier != GetSystemIdentifier() ||
-		head.database != MyDatabaseId ||
-		len != sizeof(head) + (Size) head.count * sizeof(SumSlot) +
-				   (Size) head.unstable_count * sizeof(DbvcUnstable))
-		return NULL;
-	at += sizeof(head);
-
-	sums = sums_new(CurrentMemoryContext, head.count);
-	memcpy(sums->key, head.key, sizeof(sums->key));
-	sums->names = head.names;
-	sums->total = head.total;
-	for (uint32 i = 0; i < head.count; i++, at += sizeof(SumSlot))
-	{
-		SumSlot slot;
-		uint32 to;
-
-		memcpy(&slot, at, sizeof(slot));
-		to = sum_find(sums, slot.classid, slot.objid);
-		if (!OidIsValid(slot.classid) || OidIsValid(sums->slots[to].classid))
-			return NULL;
-		sums->slots[to] = slot;
-		total += slot.sum;
-	}
-	sums->used = head.count;
-	if (total != head.total)
-		return NULL;
-	sums->unstable_count = head.unstable_count;
-	sums->unstable =
-		palloc(Max(head.unstable_count, 1) * sizeof(DbvcUnstable));
-	memcpy(sums->unstable, at, head.unstable_count * sizeof(DbvcUnstable));
-	return sums;
-}
-
-bool
-dbvc_sums_stored_key(const bytea *stored, uint8 key[DBVC_SIPHASH_KEY_LEN])
-{
-	StoredSums head;
-
-	if (VARSIZE_ANY_EXHDR(stored) < sizeof(head))
-		return false;
-	memcpy(&head, VARDATA_ANY(stored), sizeof(head));
-	if (head.magic != SUMS_MAGIC || head.format != SUMS_FORMAT ||
-		head.system_identifier != GetSystemIdentifier() ||
-		head.database != MyDatabaseId)
-		return false;
-	memcpy(key, head.key, DBVC_SIPHASH_KEY_LEN);
-	return true;
-}
-
-const uint8 *
-dbvc_sums_key(const DbvcSums *sums)
-{
-	return sums->key;
 }

@@ -479,6 +479,8 @@ put_document(StringInfo document, const DbvcSnapshot *snapshot)
 		}
 		appendStringInfoString(document, "],");
 	}
+	if (snapshot->settings)
+		appendStringInfoString(document, "\"settings\":true,");
 	appendStringInfoString(document, "\"objects\":{");
 	put_objects(document, load_snapshot(snapshot));
 	appendStringInfoString(document, "}}");
