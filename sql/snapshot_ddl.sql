@@ -57,7 +57,7 @@ SELECT dbvc.snapshot_capture('before') AS first \gset
 \pset tuples_only
 \pset format unaligned
 -- privileges and the names of columns in views are written otherwise by some majors
-\set changes 'SELECT change, object_type, identity, attribute, regexp_replace(replace(before::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g''), regexp_replace(replace(after::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g'') FROM dbvc.snapshot_diff(:''first''); ROLLBACK'
+\set changes 'SELECT change, object_type, replace(identity, '' on language '', '' language ''), attribute, regexp_replace(replace(before::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g''), regexp_replace(replace(after::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g'') FROM dbvc.snapshot_diff(:''first''); ROLLBACK'
 
 -- nothing
 BEGIN; :changes;
