@@ -269,6 +269,27 @@ ALTER DATABASE contrib_regression SET statement_timeout = '1h';
 SELECT object_type, identity, body -> 'database' -> 'statement_timeout' FROM dbvc.definition_of('pg_db_role_setting'::regclass, 0);
 ALTER DATABASE contrib_regression RESET statement_timeout;
 
+-- ---- privileges on what is no object: only when they are not as they were at first ----
+
+BEGIN;
+SELECT count(line) FROM public.define('pg_proc', 'pg_ls_dir(text)'::regprocedure);
+GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO regress_dbvc_def_reader;
+SELECT regexp_replace(line, '"(?!regress)\w+=X/\w+"', '"owner=X/owner"') FROM public.define('pg_proc', 'pg_ls_dir(text)'::regprocedure);
+REVOKE EXECUTE ON FUNCTION pg_ls_dir(text) FROM regress_dbvc_def_reader;
+SELECT count(line) FROM public.define('pg_proc', 'pg_ls_dir(text)'::regprocedure);
+-- columns, also those that initdb gives privileges on
+GRANT SELECT (rolpassword, rolname) ON pg_authid TO PUBLIC;
+REVOKE SELECT (subname) ON pg_subscription FROM PUBLIC;
+SELECT object_type, identity, jsonb_path_query_array(body, '$.columns[*].name') FROM unnest(ARRAY['pg_authid', 'pg_subscription', 'pg_class']::regclass[]) c,
+	dbvc.definition_of('pg_class'::regclass, c);
+-- members of extensions
+REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
+SELECT object_type, identity, body ? 'acl' FROM pg_language, dbvc.definition_of('pg_language'::regclass, oid) WHERE lanname = 'plpgsql';
+-- but not dbvc's own
+GRANT SELECT ON dbvc.change_event TO PUBLIC;
+SELECT count(line) FROM public.define('pg_class', 'dbvc.change_event'::regclass);
+ROLLBACK;
+
 -- ---- security labels, of any provider ----
 
 INSERT INTO pg_seclabel SELECT 'mood'::regtype, 'pg_type'::regclass, 0, p, p || ' label' FROM unnest(ARRAY['b provider', 'a']) p;
@@ -363,7 +384,7 @@ END $$;
 SELECT count(*) > 300 AS enough FROM public.object WHERE type IS NOT NULL;
 SELECT class::regclass, o.type, o.identity, i.type, i.identity
 FROM public.object o, pg_identify_object(class, object, 0) i
-WHERE o.type IS NOT NULL AND (i.type, i.identity) IS DISTINCT FROM (o.type, o.identity)
+WHERE o.type <> 'privileges' AND (i.type, i.identity) IS DISTINCT FROM (o.type, o.identity)
 ORDER BY 1, 2, 3;
 -- nothing twice
 SELECT type, identity, count(*) FROM public.object WHERE type IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1;
