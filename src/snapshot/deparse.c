@@ -309,7 +309,7 @@ print_queries(List *texts, Node *node, const char **columns, int column_count)
 	if (columns != NULL)
 		name_columns((Query *) node, columns, column_count);
 	print_and_unlock(print_query, &print);
-	return lappend(texts, print.text + strspn(print.text, " "));
+	return lappend(texts, print.text + strspn(print.text, " \n"));
 }
 
 List *
