@@ -51,7 +51,7 @@ GRANT UPDATE (label) ON plain TO PUBLIC;
 SELECT * FROM rel.defined('{table,sequence}');
 
 -- what a table as a whole may have
-CREATE UNLOGGED TABLE odd (LIKE plain) WITH (fillfactor = 70, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+CREATE UNLOGGED TABLE odd (id bigint NOT NULL, label varchar(20)) WITH (fillfactor = 70, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 ALTER TABLE odd REPLICA IDENTITY FULL, ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 COMMENT ON TYPE odd IS 'of its rows';
 REVOKE ALL ON TYPE odd FROM PUBLIC;
