@@ -156,7 +156,7 @@ CREATE FUNCTION from_sql(internal) RETURNS internal LANGUAGE internal IMMUTABLE 
 CREATE FUNCTION to_sql(internal) RETURNS plain LANGUAGE internal IMMUTABLE STRICT AS 'int8in';
 CREATE TRANSFORM FOR plain LANGUAGE defs_lang (FROM SQL WITH FUNCTION from_sql(internal), TO SQL WITH FUNCTION to_sql(internal));
 COMMENT ON TRANSFORM FOR plain LANGUAGE defs_lang IS 'a transform';
-SELECT line FROM pg_transform, public.define('pg_transform', oid) WHERE trftype = 'plain'::regtype;
+SELECT line FROM pg_transform, public.define('pg_transform', oid) WHERE trftype = 'plain'::regtype AND n > 0;
 CREATE FUNCTION transforming(plain) RETURNS int TRANSFORM FOR TYPE plain LANGUAGE defs_lang AS 'BEGIN END';
 SELECT line FROM public.define('pg_proc', 'transforming(plain)'::regprocedure);
 
@@ -192,7 +192,7 @@ CREATE CAST (plain AS text) WITH INOUT;
 SELECT line FROM pg_cast, public.define('pg_cast', oid) WHERE castsource = 'plain'::regtype ORDER BY casttarget::regtype::text, n;
 CREATE COLLATION posix (PROVIDER = libc, LC_COLLATE = 'POSIX', LC_CTYPE = 'C');
 COMMENT ON COLLATION posix IS 'a collation';
-SELECT line FROM public.define('pg_collation', 'posix'::regcollation) WHERE line !~ 'encoding:';
+SELECT line FROM public.define('pg_collation', 'posix'::regcollation);
 CREATE DEFAULT CONVERSION conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
 COMMENT ON CONVERSION conv IS 'a conversion';
 SELECT line FROM pg_conversion, public.define('pg_conversion', oid) WHERE conname = 'conv';
@@ -250,6 +250,7 @@ SELECT line FROM pg_user_mapping m, pg_foreign_server s, public.define('pg_user_
 
 -- ---- default privileges ----
 
+ALTER DEFAULT PRIVILEGES FOR ROLE regress_dbvc_def REVOKE ALL ON TABLES FROM regress_dbvc_def;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_dbvc_def GRANT SELECT ON TABLES TO PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_dbvc_def REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_dbvc_def_reader GRANT USAGE ON SCHEMAS TO regress_dbvc_def;
@@ -267,6 +268,27 @@ SELECT line FROM public.define('pg_db_role_setting', 'regress_dbvc_def'::regrole
 ALTER DATABASE contrib_regression SET statement_timeout = '1h';
 SELECT object_type, identity, body -> 'database' -> 'statement_timeout' FROM dbvc.definition_of('pg_db_role_setting'::regclass, 0);
 ALTER DATABASE contrib_regression RESET statement_timeout;
+
+-- ---- privileges on what is no object: only when they are not as they were at first ----
+
+BEGIN;
+SELECT count(line) FROM public.define('pg_proc', 'pg_ls_dir(text)'::regprocedure);
+GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO regress_dbvc_def_reader;
+SELECT regexp_replace(line, '"(?!regress)\w+=X/\w+"', '"owner=X/owner"') FROM public.define('pg_proc', 'pg_ls_dir(text)'::regprocedure);
+REVOKE EXECUTE ON FUNCTION pg_ls_dir(text) FROM regress_dbvc_def_reader;
+SELECT count(line) FROM public.define('pg_proc', 'pg_ls_dir(text)'::regprocedure);
+-- columns, also those that initdb gives privileges on
+GRANT SELECT (rolpassword, rolname) ON pg_authid TO PUBLIC;
+REVOKE SELECT (subname) ON pg_subscription FROM PUBLIC;
+SELECT object_type, identity, jsonb_path_query_array(body, '$.columns[*].name') FROM unnest(ARRAY['pg_authid', 'pg_subscription', 'pg_class']::regclass[]) c,
+	dbvc.definition_of('pg_class'::regclass, c);
+-- members of extensions
+REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
+SELECT object_type, identity, body ? 'acl' FROM pg_language, dbvc.definition_of('pg_language'::regclass, oid) WHERE lanname = 'plpgsql';
+-- but not dbvc's own
+GRANT SELECT ON dbvc.change_event TO PUBLIC;
+SELECT count(line) FROM public.define('pg_class', 'dbvc.change_event'::regclass);
+ROLLBACK;
 
 -- ---- security labels, of any provider ----
 
@@ -362,7 +384,7 @@ END $$;
 SELECT count(*) > 300 AS enough FROM public.object WHERE type IS NOT NULL;
 SELECT class::regclass, o.type, o.identity, i.type, i.identity
 FROM public.object o, pg_identify_object(class, object, 0) i
-WHERE o.type IS NOT NULL AND (i.type, i.identity) IS DISTINCT FROM (o.type, o.identity)
+WHERE o.type <> 'privileges' AND (i.type, i.identity) IS DISTINCT FROM (o.type, o.identity)
 ORDER BY 1, 2, 3;
 -- nothing twice
 SELECT type, identity, count(*) FROM public.object WHERE type IS NOT NULL GROUP BY 1, 2 HAVING count(*) > 1;

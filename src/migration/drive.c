@@ -14,8 +14,10 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/snapmgr.h"
 
 #define RUN_BLOCK_SIZE (128 * 1024)
 #define BATCH_SIZE 16
@@ -405,6 +407,10 @@ snapshot_after_error(Drive *drive, Oid extension)
 	MemoryContextSwitchTo(drive->context);
 	error = CopyErrorData();
 	FlushErrorState();
+	/* a query that has failed left its snapshots; the portal's own is known */
+	while (ActiveSnapshotSet() &&
+		   GetActiveSnapshot() != ActivePortal->portalSnapshot)
+		PopActiveSnapshot();
 	SPI_rollback();
 	MemoryContextSwitchTo(drive->context);
 	if (!dbvc_run_lock_busy(extension))

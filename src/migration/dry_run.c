@@ -336,6 +336,8 @@ try_all(void *arg)
 	DryRun *dry = arg;
 	ListCell *lc;
 
+	if (dry->rehearse)
+		dbvc_constraints_as_at_start();
 	foreach (lc, dry->states)
 	{
 		DryResult *result = try_migration(lfirst(lc), dry->direction, dry);

@@ -475,6 +475,8 @@ extern void dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after,
  */
 extern void dbvc_run_execute_whole(DbvcRun *run, DbvcAfterStatement after,
 								   void *arg);
+/* Constraints as a transaction finds them; and what is pending is checked. */
+extern void dbvc_constraints_as_at_start(void);
 extern bool dbvc_has_down_script(const DbvcState *state, int64 version_event);
 #define DBVC_REPEATABLE_STAYS "it is repeatable, which nothing takes back"
 /* Say that a migration is not rehearsed, and why. */

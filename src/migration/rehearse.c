@@ -106,16 +106,19 @@ dbvc_rehearsal_prepare(DbvcRun *run)
 /*
  * The end of a script is the end of its transaction: what was deferred has
  * been checked, by SET CONSTRAINTS ALL IMMEDIATE.  The next script must find
- * constraints as a new transaction would.
+ * constraints as a new transaction would.  Those that share their name with
+ * one that cannot be deferred cannot be named; they stay immediate.
  */
 static void
 defer_constraints_again(void)
 {
 	static DbvcQuery query = {
-		"SELECT n.nspname, c.conname FROM pg_constraint c "
+		"SELECT n.nspname::text, c.conname::text FROM pg_constraint c "
 		"JOIN pg_namespace n ON n.oid = c.connamespace "
-		"GROUP BY n.nspname, c.conname "
-		"HAVING bool_and(c.condeferrable AND c.condeferred)",
+		"WHERE c.condeferrable AND c.condeferred AND NOT EXISTS "
+		"(SELECT 1 FROM pg_constraint o WHERE o.conname = c.conname "
+		"AND o.connamespace = c.connamespace "
+		"AND NOT (o.condeferrable AND o.condeferred)) GROUP BY 1, 2",
 		0,
 		{0}};
 	ConstraintsSetStmt *stmt = makeNode(ConstraintsSetStmt);
@@ -133,6 +136,24 @@ defer_constraints_again(void)
 	if (stmt->constraints != NIL)
 		AfterTriggerSetState(stmt);
 	dbvc_owner_leave(&owner);
+}
+
+/*
+ * The state of constraints is saved by the first SET CONSTRAINTS of a
+ * subtransaction, and what one inside of it has set, and kept, is not taken
+ * back with it.  So every subtransaction that is to be rolled back begins with
+ * this.
+ */
+void
+dbvc_constraints_as_at_start(void)
+{
+	Oid userid;
+	int sec_context;
+
+	dbvc_script_user(&userid, &sec_context);
+	AfterTriggerSetState(makeNode(ConstraintsSetStmt));
+	SetUserIdAndSecContext(userid, sec_context);
+	defer_constraints_again();
 }
 
 void
@@ -172,6 +193,7 @@ go_back(void *arg)
 	Proof *proof = arg;
 	DbvcRun *back = proof->rehearsal->back;
 
+	dbvc_constraints_as_at_start();
 	dbvc_run_execute_whole(back, NULL, NULL);
 	if (back->error == NULL)
 		proof->differences =
@@ -212,11 +234,8 @@ raise_not_reversed(const Proof *proof)
 					"definitions",
 					dbvc_direction_name(back->direction), back->state->id),
 			 errdetail_internal("%s", lines_shown(proof->differences)),
-			 errhint(back->direction == DBVC_DOWN
-						 ? "Complete the down script: it must take back all "
-						   "that the up script does."
-						 : "Complete the down script: it must take back all "
-						   "that the up script does, and nothing else.")));
+			 errhint("Complete the down script: it must take back all that "
+					 "the up script does.")));
 }
 
 /* Both scripts; an error that is raised takes back what the first one did. */
@@ -229,6 +248,7 @@ there_and_back(void *arg)
 	List *leftovers;
 	ErrorData *error;
 
+	dbvc_constraints_as_at_start();
 	proof->before = dbvc_capture_live(NULL, false);
 	dbvc_run_execute_whole(run, proof->after, proof->arg);
 	if (run->error != NULL)
@@ -284,6 +304,22 @@ raise_never_still(void *arg)
 			 errhint("Rehearse it when nobody else changes definitions.")));
 }
 
+static ErrorData *
+rehearse(Proof *proof)
+{
+	for (int round = 1;; round++)
+	{
+		ErrorData *error = rehearse_once(proof);
+
+		if (error == NULL || proof->differences == NIL ||
+			!is_others_doing(proof))
+			return error;
+		if (round == MAX_ROUNDS)
+			return dbvc_subtransaction(raise_never_still,
+									   proof->rehearsal->run, false);
+	}
+}
+
 void
 dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after, void *arg)
 {
@@ -291,22 +327,10 @@ dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after, void *arg)
 	DbvcRun *back = rehearsal->back;
 	ErrorData *error;
 
-	if (back->error != NULL) /* it cannot even be parsed */
-		return;
-	for (int round = 1;; round++)
-	{
-		error = rehearse_once(&proof);
-		if (error == NULL || proof.differences == NIL ||
-			!is_others_doing(&proof))
-			break;
-		if (round == MAX_ROUNDS)
-		{
-			error =
-				dbvc_subtransaction(raise_never_still, rehearsal->run, false);
-			break;
-		}
-	}
-	back->error = error;
+	/* a script that cannot be parsed need not be tried */
+	if (back->error == NULL)
+		back->error = rehearse(&proof);
+	error = back->error;
 	if (error == NULL)
 		return;
 	/* a script's error has told which script, and where in it */

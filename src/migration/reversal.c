@@ -68,14 +68,16 @@ static const char *
 what_failed(const DbvcRun *run)
 {
 	const ErrorData *error = run->error;
+	const char *context = error->context ? error->context : "";
+	const char *own = strstr(context, "\nrehearsal of migration ");
+	int len = own ? own - context : strlen(context);
 
 	if (error->sqlerrcode == ERRCODE_DBVC_NOT_REVERSED &&
 		error->detail != NULL)
 		return error->detail;
-	return psprintf("%s script: %s%s%s%s", dbvc_direction_name(run->direction),
-					error->message, error->context ? " (" : "",
-					error->context ? error->context : "",
-					error->context ? ")" : "");
+	return psprintf("%s script: %s%s%.*s%s",
+					dbvc_direction_name(run->direction), error->message,
+					len > 0 ? " (" : "", len, context, len > 0 ? ")" : "");
 }
 
 static void
@@ -122,7 +124,11 @@ prove(Walk *walk, DbvcRehearsal *rehearsal)
 	else if (back->error != NULL)
 	{
 		put_answer(walk, run->state, true, false, what_failed(back));
-		go_past(walk, dbvc_run_prepare(run->state, run->direction));
+		/* what it leaves behind would be held against those before it */
+		if (walk->direction == DBVC_DOWN)
+			break_walk(walk, run->state, "is not taken back whole");
+		else
+			go_past(walk, dbvc_run_prepare(run->state, run->direction));
 	}
 	else
 		put_answer(walk, run->state, true, true, NULL);
@@ -156,7 +162,9 @@ try_one(Walk *walk, DbvcState *state)
 	rehearsal = dbvc_rehearsal_prepare(run);
 	if (rehearsal->hindrance != NULL)
 		put_not_run(walk, state, rehearsal->hindrance);
-	if (rehearsal->hindrance != NULL || !is_wanted(walk, state))
+	/* what the newer ones leave behind would be held against it */
+	if (rehearsal->hindrance != NULL ||
+		(walk->direction == DBVC_UP && !is_wanted(walk, state)))
 		go_past(walk, run);
 	else
 		prove(walk, rehearsal);
@@ -168,6 +176,7 @@ go_through(void *arg)
 	Walk *walk = arg;
 	ListCell *lc;
 
+	dbvc_constraints_as_at_start();
 	foreach (lc, walk->states)
 	{
 		DbvcState *state = lfirst(lc);
@@ -248,7 +257,9 @@ put_others(Walk *walk, const Agenda *agenda)
 
 		if (!is_wanted(walk, state))
 			continue;
-		if (is_in(state->id, agenda->covered))
+		if (state->withdrawn && state->applied_version == 0)
+			put_not_run(walk, state, "it is withdrawn");
+		else if (is_in(state->id, agenda->covered))
 			put_not_run(walk, state, "it is covered by a baseline");
 		else if (state->applied_version != 0 &&
 				 strcmp(state->kind, DBVC_KIND_REPEATABLE) == 0)

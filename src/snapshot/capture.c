@@ -513,7 +513,11 @@ dbvc_capture_live(const DbvcCapture *base, bool full)
 			capture->rounds = round;
 	}
 	dbvc_definition_leave(&scope);
-	if (capture == NULL)
+	if (capture != NULL)
+		elog(DEBUG1, "dbvc: %d definitions made%s, round %d",
+			 capture->objects_defined, capture->full ? " from nothing" : "",
+			 capture->rounds);
+	else
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("the schema changes faster than it can be read"),

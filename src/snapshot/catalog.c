@@ -39,6 +39,7 @@
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_init_privs.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_opclass.h"
@@ -99,7 +100,7 @@ typedef struct Slot
 typedef struct Shelf
 {
 	TupleDesc desc;
-	Slot *slots; /* a power of two of them, at most two thirds used */
+	Slot *slots; /* a power of two of them, at most a third used */
 	uint32 mask;
 	uint32 used;
 	bool read; /* holds every row there is */
@@ -145,19 +146,24 @@ arena_alloc(DbvcCatalog *catalog, Size size)
 	return piece;
 }
 
+/*
+ * Objects of one shelf have OIDs not far from each other and are asked for in
+ * their order: neighbours stay neighbours, so that they share the processor's
+ * cache.  Classes need not be told apart: all objects get their OIDs from one
+ * sequence.
+ */
 static inline uint32
-slot_hash(Oid classid, Oid key)
+slot_hash(Oid key)
 {
-	/* OIDs come in sequence: multiplying by a golden ratio spreads them */
-	return (uint32) (((((uint64) classid << 32) | key) *
-					  UINT64CONST(0x9E3779B97F4A7C15)) >>
-					 32);
+	uint64 stretch = ((uint64) (key >> 4)) * UINT64CONST(0x9E3779B97F4A7C15);
+
+	return ((uint32) (stretch >> 32) << 4) | (key & 15);
 }
 
 static inline Slot *
 slot_find(const Shelf *shelf, Oid classid, Oid key)
 {
-	uint32 at = slot_hash(classid, key) & shelf->mask;
+	uint32 at = slot_hash(key) & shelf->mask;
 
 	while (
 		shelf->slots[at].rows != NULL &&
@@ -191,7 +197,7 @@ slot_take(DbvcCatalog *catalog, Shelf *shelf, Oid classid, Oid key)
 {
 	Slot *slot;
 
-	if (shelf->slots == NULL || shelf->used > shelf->mask / 3 * 2)
+	if (shelf->slots == NULL || shelf->used > shelf->mask / 3)
 		shelf_grow(catalog, shelf);
 	slot = slot_find(shelf, classid, key);
 	if (slot->rows == NULL)

@@ -84,6 +84,7 @@
 	X(DEFAULT_ACL, DefaultAclRelationId, DefaultAclOidIndexId, 0, Anum_pg_default_acl_oid, DefaultAclRelationId) \
 	X(SETTING, DbRoleSettingRelationId, InvalidOid, 0, Anum_pg_db_role_setting_setrole, DbRoleSettingRelationId) \
 	X(DESCRIPTION, DescriptionRelationId, DescriptionObjIndexId, Anum_pg_description_classoid, Anum_pg_description_objoid, InvalidOid) \
+	X(INIT_PRIVS, InitPrivsRelationId, InitPrivsObjIndexId, Anum_pg_init_privs_classoid, Anum_pg_init_privs_objoid, InvalidOid) \
 	X(SECLABEL, SecLabelRelationId, SecLabelObjectIndexId, Anum_pg_seclabel_classoid, Anum_pg_seclabel_objoid, InvalidOid) \
 	X(SHSECLABEL, SharedSecLabelRelationId, SharedSecLabelObjectIndexId, Anum_pg_shseclabel_classoid, Anum_pg_shseclabel_objoid, InvalidOid) \
 	X(AUTHID, AuthIdRelationId, AuthIdOidIndexId, 0, Anum_pg_authid_oid, AuthIdRelationId) \

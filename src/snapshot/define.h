@@ -22,6 +22,19 @@ extern const char *dbvc_parallel_name(char parallel);
 /* The members after "acl"; row: of pg_proc. */
 extern bool dbvc_define_aggregate(DbvcCatalog *catalog, const DbvcRow *row,
 								  DbvcDefinition *definition, DbvcJson *json);
+/* in define_privileges.c */
+
+/* Of an object that is none of a snapshot; false when they are as they were
+ * at first.  json is that of the body, with nothing in it. */
+extern bool dbvc_define_privileges(DbvcCatalog *catalog, Oid classid,
+								   DbvcShelf shelf, const DbvcRow *row,
+								   DbvcDefinition *definition, DbvcJson *json);
+
+/* in names.c */
+
+/* The schema's name, quoted. */
+extern char *dbvc_schema_identity(DbvcCatalog *catalog, Oid schema);
+
 /* in whole.c */
 
 /* What an object depends on internally, of a class; InvalidOid: nothing.  Reads

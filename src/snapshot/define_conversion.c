@@ -5,10 +5,10 @@
  */
 #include "snapshot/define.h"
 
+#include "catalog/objectaddress.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_conversion.h"
-#include "catalog/pg_language.h"
 #include "catalog/pg_transform.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -61,18 +61,18 @@ dbvc_define_transform(DbvcCatalog *catalog, const DbvcRow *row,
 					  DbvcDefinition *definition, DbvcJson *json)
 {
 	Form_pg_transform form = dbvc_form(row, pg_transform);
-	DbvcRow *language =
-		dbvc_catalog_row(catalog, DBVC_SHELF_LANGUAGE, form->trflang);
+	ObjectAddress address = {TransformRelationId, form->oid, 0};
+	char *identity;
 
-	if (language == NULL ||
-		dbvc_is_extension_member(catalog, TransformRelationId, form->oid))
+	if (dbvc_is_extension_member(catalog, TransformRelationId, form->oid))
+		return false;
+	/* "on language" became "language" in some major; whoever has two transforms
+	 * pays for the syscache */
+	identity = getObjectIdentity(&address, true);
+	if (identity == NULL)
 		return false;
 	definition->type = "transform";
-	/* the language's name is not quoted there */
-	definition->identity =
-		psprintf("for %s on language %s",
-				 dbvc_name_type_qualified(catalog, form->trftype),
-				 NameStr(dbvc_form(language, pg_language)->lanname));
+	definition->identity = identity;
 	dbvc_describe_comment(catalog, json, TransformRelationId, form->oid, 0);
 	dbvc_describe_function(catalog, json, "from_sql", form->trffromsql);
 	dbvc_describe_labels(catalog, json, TransformRelationId, form->oid, 0);
@@ -96,7 +96,8 @@ provider_name(char provider)
 	}
 }
 
-/* Without the version of the library, which is no part of the schema. */
+/* Without the version of the library, which is no part of the schema, and
+ * without the encoding, which is the database's or stands for any. */
 bool
 dbvc_define_collation(DbvcCatalog *catalog, const DbvcRow *row,
 					  DbvcDefinition *definition, DbvcJson *json)
@@ -115,9 +116,6 @@ dbvc_define_collation(DbvcCatalog *catalog, const DbvcRow *row,
 								   Anum_pg_collation_collctype));
 	if (!form->collisdeterministic)
 		dbvc_json_bool(json, "deterministic", false);
-	if (form->collencoding >= 0)
-		dbvc_json_text(json, "encoding",
-					   pg_encoding_to_char(form->collencoding));
 	dbvc_json_text(json, "lc_collate",
 				   dbvc_row_string(catalog, DBVC_SHELF_COLLATION, row,
 								   Anum_pg_collation_collcollate));

@@ -5,7 +5,7 @@
  * The classes and who defines them stand in one table.  A definer names the object and
  * writes the members of its body; here the body is opened, closed and hashed.
  */
-#include "snapshot/definition.h"
+#include "snapshot/define.h"
 
 #include "catalog/dependency.h"
 #include "catalog/pg_depend.h"
@@ -87,7 +87,10 @@ dbvc_define(DbvcCatalog *catalog, Oid classid, Oid objid,
 	initStringInfo(&body);
 	dbvc_json_init(&json, &body);
 	dbvc_json_object(&json, NULL);
-	if (!definers[shelf](catalog, row, definition, &json))
+	if (!definers[shelf](catalog, row, definition, &json) &&
+		!(json.empty[json.depth] &&
+		  dbvc_define_privileges(catalog, classid, shelf, row, definition,
+								 &json)))
 	{
 		pfree(body.data);
 		return false;

@@ -60,6 +60,7 @@ typedef struct RelationPlan
 	int mask_offset[MAX_MASKS];
 	int mask_len[MAX_MASKS];
 	int text_offset;	/* a name, of which only the used part is hashed; -1 */
+	int pending_offset; /* a state that changes from p to e by itself; -1 */
 	AttrNumber missing; /* pg_attribute.attmissingval */
 } RelationPlan;
 
@@ -87,11 +88,11 @@ typedef struct Reader
 
 /* Fixed columns that change by themselves, or are never looked at. */
 static const char *const masked[] = {
-	"relfilenode",	  "relpages",		 "reltuples",	   "relallvisible",
-	"relallfrozen",	  "relfrozenxid",	 "relminmxid",	   "relhasindex",
-	"relhasrules",	  "relhastriggers",	 "relhassubclass", "relrewrite",
-	"relispopulated", "reltoastrelid",	 "indcheckxmin",   "atthasmissing",
-	"subskiplsn",	  "subtwophasestate"};
+	"relfilenode",	  "relpages",		"reltuples",	  "relallvisible",
+	"relallfrozen",	  "relfrozenxid",	"relminmxid",	  "relhasindex",
+	"relhasrules",	  "relhastriggers", "relhassubclass", "relrewrite",
+	"relispopulated", "reltoastrelid",	"indcheckxmin",	  "atthasmissing",
+	"subskiplsn"};
 
 /* ------------------------------------------------------------ sums by object */
 
@@ -207,6 +208,8 @@ plan_column(RelationPlan *plan, AttrNumber attnum)
 		return;
 	if (attribute->atttypid == NAMEOID && plan->text_offset < 0)
 		plan->text_offset = offset;
+	if (strcmp(name, "subtwophasestate") == 0)
+		plan->pending_offset = offset;
 	if (ends_with(name, "namespace"))
 		plan->namespace_offset = offset;
 	if (strcmp(name, "tgrelid") == 0 || strcmp(name, "ev_class") == 0 ||
@@ -248,6 +251,7 @@ plan_relation(RelationPlan *plan, Relation relation, DbvcShelf shelf)
 	plan->parent_offset = -1;
 	plan->name_offset = -1;
 	plan->text_offset = -1;
+	plan->pending_offset = -1;
 	plan->only_name = plan->relation == AuthIdRelationId ||
 					  plan->relation == TableSpaceRelationId;
 	for (int i = 1; i <= desc->natts; i++)
@@ -293,6 +297,8 @@ hash_flat(Reader *reader, HeapTuple tuple)
 	memcpy(buf + sizeof(prefix), (const char *) header + start, len);
 	for (int i = 0; i < plan->masks; i++)
 		memset(data + plan->mask_offset[i], 0, plan->mask_len[i]);
+	if (plan->pending_offset >= 0 && data[plan->pending_offset] == 'p')
+		data[plan->pending_offset] = 'e';
 	if (plan->text_offset >= 0)
 	{
 		/* most of a name is nothing: close the gap behind its end */

@@ -45,6 +45,31 @@ typedef struct DbvcPair
 	bool suspect;
 } DbvcPair;
 
+/* Whose members are compared, and where we are in it. */
+typedef struct DbvcSubject
+{
+	DbvcComparing *comparing;
+	const char *type;
+	const char *identity;
+	bool suspect;
+	StringInfoData path;
+	int found; /* how many differences there were */
+	/* of a column that got another name: of its constraint NOT NULL, when
+	 * nothing is said of it */
+	const char *usual_before;
+	const char *usual_after;
+} DbvcSubject;
+
+/* An element of an array of objects with names. */
+typedef struct DbvcElement
+{
+	char *name;
+	int place; /* in its array */
+	int attnum;
+	JsonbValue object;
+	struct DbvcElement *mate; /* on the other side, or NULL */
+} DbvcElement;
+
 /* in difference.c */
 
 /* Add a difference.  Strings are in database encoding; everything is copied. attribute, before and after may be NULL. */
@@ -59,9 +84,39 @@ extern Jsonb *dbvc_jsonb_string(const char *text);
 
 /* The definition of an entry. */
 extern Jsonb *dbvc_entry_body(const DbvcSide *side, const DbvcEntry *entry);
+extern bool dbvc_is_array(const JsonbValue *value);
+/* Add what is altered of a subject; attribute, before and after may be NULL. */
+extern void dbvc_altered_add(DbvcSubject *subject, const char *attribute,
+							 const Jsonb *before, const Jsonb *after);
+/* Compare all members but skip, which others look at, or NULL. */
+extern void dbvc_compare_objects(DbvcSubject *subject, JsonbContainer *before,
+								 JsonbContainer *after, const char *skip);
+/* False when it is not an array of objects that all have names. */
+extern bool dbvc_named_elements(JsonbContainer *array, DbvcElement **elements,
+								int *count);
+/* The elements by name; NULL when a name is there twice. */
+extern DbvcElement **dbvc_sorted_by_name(DbvcElement *elements, int count);
+/* Pair those that have no mate yet and the same name. */
+extern void dbvc_pair_by_name(DbvcElement **a, int count_a, DbvcElement **b,
+							  int count_b);
+/* Do those on both sides stand in another order? */
+extern bool dbvc_order_differs(const DbvcElement *elements, int count);
+/* Names of those on both sides, in the order of this one; mates: those that they have on the other side. */
+extern Jsonb *dbvc_names_in_order(const DbvcElement *elements, int count,
+								  bool mates);
 /* What differs in the bodies of one object, and its columns. */
 extern void dbvc_compare_bodies(DbvcComparing *comparing,
 								const DbvcPair *pair);
+
+/* in difference_column.c */
+
+/* What differs in the columns; false when there is nothing that could be compared as columns. */
+extern bool dbvc_compare_columns(DbvcSubject *subject, const DbvcPair *pair,
+								 const Jsonb *before, const Jsonb *after);
+/* Is a constraint NOT NULL called the same, though only one side says how? */
+extern bool dbvc_is_same_constraint_name(const DbvcSubject *subject,
+										 const JsonbValue *before,
+										 const JsonbValue *after);
 /* The columns of an object that is there on one side only, a difference each. */
 extern void dbvc_found_columns(DbvcComparing *comparing, const char *change,
 							   const DbvcEntry *entry, const Jsonb *body);

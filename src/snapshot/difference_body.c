@@ -2,10 +2,8 @@
  * difference_body.c
  *		Two definitions of one object, member by member.
  *
- * Objects are compared by their keys, arrays of objects with a "name" by these names, everything else as
- * a whole.  A path joins keys and names with dots.  The columns of a relation are objects of
- * their own: they are paired by attribute number where that proves that they are the
- * same, else by name.
+ * Objects are compared by their keys, arrays of objects with a "name" by these
+ * names, everything else as a whole.  A path joins keys and names with dots.
  */
 #include "snapshot/difference.h"
 
@@ -14,18 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
-/* Whose members are compared, and where we are in it. */
-typedef struct Subject
-{
-	DbvcComparing *comparing;
-	const char *type;
-	const char *identity;
-	bool suspect;
-	StringInfoData path;
-	int found; /* how many differences there were */
-} Subject;
-
-static void compare_values(Subject *subject, JsonbValue *before,
+static void compare_values(DbvcSubject *subject, JsonbValue *before,
 						   JsonbValue *after);
 
 /* ----------------------------------------------------------- reading values */
@@ -52,8 +39,8 @@ is_object(const JsonbValue *value)
 		   JsonContainerIsObject(value->val.binary.data);
 }
 
-static bool
-is_array(const JsonbValue *value)
+bool
+dbvc_is_array(const JsonbValue *value)
 {
 	return value != NULL && value->type == jbvBinary &&
 		   JsonContainerIsArray(value->val.binary.data) &&
@@ -81,9 +68,9 @@ values_equal(JsonbValue *a, JsonbValue *b)
 								  &JsonbValueToJsonb(b)->root) == 0;
 }
 
-static void
-add_found(Subject *subject, const char *attribute, const Jsonb *before,
-		  const Jsonb *after)
+void
+dbvc_altered_add(DbvcSubject *subject, const char *attribute,
+				 const Jsonb *before, const Jsonb *after)
 {
 	DbvcFound *found =
 		dbvc_found_add(subject->comparing, "altered", subject->type,
@@ -94,14 +81,20 @@ add_found(Subject *subject, const char *attribute, const Jsonb *before,
 }
 
 static void
-add_at_path(Subject *subject, JsonbValue *before, JsonbValue *after)
+add_at_path(DbvcSubject *subject, JsonbValue *before, JsonbValue *after)
 {
-	add_found(subject, subject->path.data, as_jsonb(before), as_jsonb(after));
+	if (dbvc_is_same_constraint_name(subject, before, after))
+	{
+		subject->found++;
+		return;
+	}
+	dbvc_altered_add(subject, subject->path.data, as_jsonb(before),
+					 as_jsonb(after));
 }
 
 /* Add an element to the path; returns what leave_path() wants. */
 static int
-enter_path(Subject *subject, const char *name, int length)
+enter_path(DbvcSubject *subject, const char *name, int length)
 {
 	StringInfo path = &subject->path;
 	int before = path->len;
@@ -133,7 +126,7 @@ enter_path(Subject *subject, const char *name, int length)
 }
 
 static void
-leave_path(Subject *subject, int before)
+leave_path(DbvcSubject *subject, int before)
 {
 	subject->path.len = before;
 	subject->path.data[before] = '\0';
@@ -185,9 +178,9 @@ key_is(const JsonbValue *key, const char *name)
 }
 
 /* skip: a key that others look at, or NULL. */
-static void
-compare_objects(Subject *subject, JsonbContainer *before,
-				JsonbContainer *after, const char *skip)
+void
+dbvc_compare_objects(DbvcSubject *subject, JsonbContainer *before,
+					 JsonbContainer *after, const char *skip)
 {
 	int count_before;
 	int count_after;
@@ -219,32 +212,22 @@ compare_objects(Subject *subject, JsonbContainer *before,
 
 /* ------------------------------------------------------------- named arrays */
 
-/* An element of an array of objects with names. */
-typedef struct Element
-{
-	char *name;
-	int place; /* in its array */
-	int attnum;
-	JsonbValue object;
-	struct Element *mate; /* on the other side, or NULL */
-} Element;
-
 static int
 compare_element_names(const void *a, const void *b)
 {
-	return strcmp((*(Element *const *) a)->name,
-				  (*(Element *const *) b)->name);
+	return strcmp((*(DbvcElement *const *) a)->name,
+				  (*(DbvcElement *const *) b)->name);
 }
 
 /* The elements by name; NULL when a name is missing or is there twice. */
-static Element **
-sorted_by_name(Element *elements, int count)
+DbvcElement **
+dbvc_sorted_by_name(DbvcElement *elements, int count)
 {
-	Element **sorted = palloc(Max(count, 1) * sizeof(Element *));
+	DbvcElement **sorted = palloc(Max(count, 1) * sizeof(DbvcElement *));
 
 	for (int i = 0; i < count; i++)
 		sorted[i] = &elements[i];
-	qsort(sorted, count, sizeof(Element *), compare_element_names);
+	qsort(sorted, count, sizeof(DbvcElement *), compare_element_names);
 	for (int i = 1; i < count; i++)
 	{
 		if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
@@ -254,11 +237,11 @@ sorted_by_name(Element *elements, int count)
 }
 
 /* False when it is not an array of objects that all have names. */
-static bool
-named_elements(JsonbContainer *array, Element **elements, int *count)
+bool
+dbvc_named_elements(JsonbContainer *array, DbvcElement **elements, int *count)
 {
 	*count = JsonContainerSize(array);
-	*elements = palloc0(Max(*count, 1) * sizeof(Element));
+	*elements = palloc0(Max(*count, 1) * sizeof(DbvcElement));
 	for (int i = 0; i < *count; i++)
 	{
 		JsonbValue *value = getIthJsonbValueFromContainer(array, i);
@@ -278,8 +261,8 @@ named_elements(JsonbContainer *array, Element **elements, int *count)
 }
 
 /* Pair those that have no mate yet and the same name. */
-static void
-pair_by_name(Element **a, int count_a, Element **b, int count_b)
+void
+dbvc_pair_by_name(DbvcElement **a, int count_a, DbvcElement **b, int count_b)
 {
 	int i = 0;
 	int j = 0;
@@ -299,8 +282,8 @@ pair_by_name(Element **a, int count_a, Element **b, int count_b)
 }
 
 /* Do those on both sides stand in another order? */
-static bool
-order_differs(const Element *elements, int count)
+bool
+dbvc_order_differs(const DbvcElement *elements, int count)
 {
 	int last = -1;
 
@@ -316,8 +299,8 @@ order_differs(const Element *elements, int count)
 }
 
 /* Names of those on both sides, in the order of this one; as they are called afterwards. */
-static Jsonb *
-names_in_order(const Element *elements, int count, bool mates)
+Jsonb *
+dbvc_names_in_order(const DbvcElement *elements, int count, bool mates)
 {
 	StringInfoData text;
 
@@ -335,14 +318,14 @@ names_in_order(const Element *elements, int count, bool mates)
 }
 
 static void
-compare_element(Subject *subject, Element *before, Element *after)
+compare_element(DbvcSubject *subject, DbvcElement *before, DbvcElement *after)
 {
 	const char *name = before != NULL ? before->name : after->name;
 	int outer = enter_path(subject, name, strlen(name));
 
 	if (before != NULL && after != NULL)
-		compare_objects(subject, before->object.val.binary.data,
-						after->object.val.binary.data, "name");
+		dbvc_compare_objects(subject, before->object.val.binary.data,
+							 after->object.val.binary.data, "name");
 	else
 		add_at_path(subject, before != NULL ? &before->object : NULL,
 					after != NULL ? &after->object : NULL);
@@ -351,22 +334,23 @@ compare_element(Subject *subject, Element *before, Element *after)
 
 /* False when they are to be compared as a whole. */
 static bool
-compare_named(Subject *subject, JsonbContainer *before, JsonbContainer *after)
+compare_named(DbvcSubject *subject, JsonbContainer *before,
+			  JsonbContainer *after)
 {
-	Element *a;
-	Element *b;
-	Element **sorted_a;
-	Element **sorted_b;
+	DbvcElement *a;
+	DbvcElement *b;
+	DbvcElement **sorted_a;
+	DbvcElement **sorted_b;
 	int count_a;
 	int count_b;
 	int joined = 0;
 
-	if (!named_elements(before, &a, &count_a) ||
-		!named_elements(after, &b, &count_b) || count_a == 0 || count_b == 0 ||
-		(sorted_a = sorted_by_name(a, count_a)) == NULL ||
-		(sorted_b = sorted_by_name(b, count_b)) == NULL)
+	if (!dbvc_named_elements(before, &a, &count_a) ||
+		!dbvc_named_elements(after, &b, &count_b) || count_a == 0 ||
+		count_b == 0 || (sorted_a = dbvc_sorted_by_name(a, count_a)) == NULL ||
+		(sorted_b = dbvc_sorted_by_name(b, count_b)) == NULL)
 		return false;
-	pair_by_name(sorted_a, count_a, sorted_b, count_b);
+	dbvc_pair_by_name(sorted_a, count_a, sorted_b, count_b);
 	for (int i = 0; i < count_a; i++)
 		joined += a[i].mate != NULL;
 	/* the names of something that was renamed elsewhere */
@@ -379,208 +363,53 @@ compare_named(Subject *subject, JsonbContainer *before, JsonbContainer *after)
 		if (b[j].mate == NULL)
 			compare_element(subject, NULL, &b[j]);
 	}
-	if (order_differs(a, count_a))
-		add_found(subject, subject->path.data,
-				  names_in_order(a, count_a, false),
-				  names_in_order(b, count_b, false));
+	if (dbvc_order_differs(a, count_a))
+		dbvc_altered_add(subject, subject->path.data,
+						 dbvc_names_in_order(a, count_a, false),
+						 dbvc_names_in_order(b, count_b, false));
+	return true;
+}
+
+/* An object that was not there: its members were not there. */
+static bool
+compare_with_none(DbvcSubject *subject, JsonbValue *object, bool after)
+{
+	int count;
+	Member *members;
+
+	if (!is_object(object) || JsonContainerSize(object->val.binary.data) == 0)
+		return false;
+	members = members_of(object->val.binary.data, &count);
+	for (int i = 0; i < count; i++)
+	{
+		int outer = enter_path(subject, members[i].key.val.string.val,
+							   members[i].key.val.string.len);
+
+		compare_values(subject, after ? NULL : &members[i].value,
+					   after ? &members[i].value : NULL);
+		leave_path(subject, outer);
+	}
 	return true;
 }
 
 static void
-compare_values(Subject *subject, JsonbValue *before, JsonbValue *after)
+compare_values(DbvcSubject *subject, JsonbValue *before, JsonbValue *after)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (is_object(before) && is_object(after))
-		compare_objects(subject, before->val.binary.data,
-						after->val.binary.data, NULL);
-	else if (is_array(before) && is_array(after))
+	if (before == NULL || after == NULL)
 	{
-		if (!values_equal(before, after) &&
-			!compare_named(subject, before->val.binary.data,
-						   after->val.binary.data))
+		if (!compare_with_none(subject, before ? before : after,
+							   before == NULL))
 			add_at_path(subject, before, after);
 	}
-	else if (!values_equal(before, after))
+	else if (is_object(before) && is_object(after))
+		dbvc_compare_objects(subject, before->val.binary.data,
+							 after->val.binary.data, NULL);
+	else if (!values_equal(before, after) &&
+			 (!dbvc_is_array(before) || !dbvc_is_array(after) ||
+			  !compare_named(subject, before->val.binary.data,
+							 after->val.binary.data)))
 		add_at_path(subject, before, after);
-}
-
-/* ------------------------------------------------------------------ columns */
-
-static bool
-has_columns(const char *type)
-{
-	return strcmp(type, "table") == 0 || strcmp(type, "view") == 0 ||
-		   strcmp(type, "materialized view") == 0 ||
-		   strcmp(type, "foreign table") == 0 ||
-		   strcmp(type, "composite type") == 0;
-}
-
-/* The columns of a body; false when they are not as they should be, or there are none. */
-static bool
-read_columns(const DbvcEntry *entry, const Jsonb *body, Element **columns,
-			 int *count)
-{
-	JsonbValue value;
-
-	*count = 0;
-	*columns = NULL;
-	if (getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &body->root),
-									 "columns", 7, &value) == NULL)
-		return true;
-	if (!is_array(&value) ||
-		!named_elements(value.val.binary.data, columns, count))
-		return false;
-	for (int i = 0; i < *count; i++)
-		(*columns)[i].attnum =
-			i < entry->attnum_count ? entry->attnums[i] : i + 1;
-	return true;
-}
-
-/* The column of an object whose name is not in it. */
-static Jsonb *
-column_body(Element *column)
-{
-	return DatumGetJsonbP(
-		DirectFunctionCall2(jsonb_delete,
-							JsonbPGetDatum(JsonbValueToJsonb(&column->object)),
-							CStringGetTextDatum("name")));
-}
-
-static const char *
-column_identity(const char *relation, const char *column)
-{
-	return psprintf("%s.%s", relation, quote_identifier(column));
-}
-
-static void
-add_column(DbvcComparing *comparing, const char *change, const char *type,
-		   const char *relation, Element *column)
-{
-	bool created = strcmp(change, "created") == 0;
-	Jsonb *body = column_body(column);
-
-	dbvc_found_add(comparing, change, psprintf("%s column", type),
-				   column_identity(relation, column->name), NULL,
-				   created ? NULL : body, created ? body : NULL);
-}
-
-void
-dbvc_found_columns(DbvcComparing *comparing, const char *change,
-				   const DbvcEntry *entry, const Jsonb *body)
-{
-	Element *columns;
-	int count;
-
-	if (!has_columns(entry->type) ||
-		!read_columns(entry, body, &columns, &count))
-		return;
-	for (int i = 0; i < count; i++)
-		add_column(comparing, change, entry->type,
-				   dbvc_from_utf8(entry->identity), &columns[i]);
-}
-
-static void
-add_renamed_column(DbvcComparing *comparing, const DbvcPair *pair,
-				   const Element *column)
-{
-	const char *before =
-		column_identity(dbvc_from_utf8(pair->before->identity), column->name);
-	const char *after = column_identity(dbvc_from_utf8(pair->after->identity),
-										column->mate->name);
-	DbvcFound *found =
-		dbvc_found_add(comparing, "renamed",
-					   psprintf("%s column", pair->after->type), after, NULL,
-					   dbvc_jsonb_string(before), dbvc_jsonb_string(after));
-	MemoryContext old = MemoryContextSwitchTo(comparing->result);
-
-	found->suspect = pair->suspect;
-	found->old_name = pstrdup(quote_identifier(column->name));
-	found->new_name = pstrdup(quote_identifier(column->mate->name));
-	MemoryContextSwitchTo(old);
-}
-
-/* A column is the same if its attribute number is: these are never used again. Both arrays are in the order of these numbers. */
-static void
-pair_by_attnum(Element *a, int count_a, Element *b, int count_b)
-{
-	int i = 0;
-	int j = 0;
-
-	while (i < count_a && j < count_b)
-	{
-		int order = a[i].attnum - b[j].attnum;
-
-		if (order == 0)
-		{
-			a[i].mate = &b[j];
-			b[j].mate = &a[i];
-		}
-		i += order <= 0;
-		j += order >= 0;
-	}
-}
-
-static void
-compare_column(Subject *relation, const DbvcPair *pair, Element *column)
-{
-	Subject subject = {.comparing = relation->comparing,
-					   .suspect = relation->suspect};
-
-	if (strcmp(column->name, column->mate->name) != 0)
-	{
-		add_renamed_column(relation->comparing, pair, column);
-		relation->found++;
-	}
-	subject.type = psprintf("%s column", relation->type);
-	subject.identity = column_identity(relation->identity, column->mate->name);
-	initStringInfo(&subject.path);
-	compare_objects(&subject, column->object.val.binary.data,
-					column->mate->object.val.binary.data, "name");
-	relation->found += subject.found;
-}
-
-/* False when there is nothing that could be compared as columns. */
-static bool
-compare_columns(Subject *subject, const DbvcPair *pair, const Jsonb *before,
-				const Jsonb *after)
-{
-	Element *a;
-	Element *b;
-	Element **sorted_a;
-	Element **sorted_b;
-	int count_a;
-	int count_b;
-
-	if (!has_columns(subject->type) ||
-		!read_columns(pair->before, before, &a, &count_a) ||
-		!read_columns(pair->after, after, &b, &count_b) ||
-		(sorted_a = sorted_by_name(a, count_a)) == NULL ||
-		(sorted_b = sorted_by_name(b, count_b)) == NULL)
-		return false;
-	if (pair->same_object)
-		pair_by_attnum(a, count_a, b, count_b);
-	pair_by_name(sorted_a, count_a, sorted_b, count_b);
-	for (int i = 0; i < count_a; i++)
-	{
-		if (a[i].mate != NULL)
-			compare_column(subject, pair, &a[i]);
-		else
-			add_column(subject->comparing, "dropped", subject->type,
-					   subject->identity, &a[i]);
-		subject->found += a[i].mate == NULL;
-	}
-	for (int j = 0; j < count_b; j++)
-	{
-		if (b[j].mate != NULL)
-			continue;
-		add_column(subject->comparing, "created", subject->type,
-				   subject->identity, &b[j]);
-		subject->found++;
-	}
-	if (order_differs(a, count_a))
-		add_found(subject, "column_order", names_in_order(a, count_a, true),
-				  names_in_order(b, count_b, false));
-	return true;
 }
 
 void
@@ -588,17 +417,17 @@ dbvc_compare_bodies(DbvcComparing *comparing, const DbvcPair *pair)
 {
 	Jsonb *before = dbvc_entry_body(comparing->before, pair->before);
 	Jsonb *after = dbvc_entry_body(comparing->after, pair->after);
-	Subject subject = {.comparing = comparing,
-					   .type = pair->after->type,
-					   .identity = dbvc_from_utf8(pair->after->identity),
-					   .suspect = pair->suspect};
-	bool columns = compare_columns(&subject, pair, before, after);
+	DbvcSubject subject = {.comparing = comparing,
+						   .type = pair->after->type,
+						   .identity = dbvc_from_utf8(pair->after->identity),
+						   .suspect = pair->suspect};
+	bool columns = dbvc_compare_columns(&subject, pair, before, after);
 
 	initStringInfo(&subject.path);
 	if (JB_ROOT_IS_OBJECT(before) && JB_ROOT_IS_OBJECT(after))
-		compare_objects(&subject, &before->root, &after->root,
-						columns ? "columns" : NULL);
+		dbvc_compare_objects(&subject, &before->root, &after->root,
+							 columns ? "columns" : NULL);
 	/* they do differ: never say that they do not */
 	if (subject.found == 0)
-		add_found(&subject, NULL, before, after);
+		dbvc_altered_add(&subject, NULL, before, after);
 }

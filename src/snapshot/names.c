@@ -10,7 +10,7 @@
  * Types are spelled as format_type_extended() spells them when nothing but
  * pg_catalog is on the search_path, identities as pg_identify_object() gives them.
  */
-#include "snapshot/definition.h"
+#include "snapshot/define.h"
 
 #include "catalog/pg_am.h"
 #include "catalog/pg_authid.h"
@@ -404,6 +404,12 @@ dbvc_schema_name(DbvcCatalog *catalog, Oid schema)
 			: (const void *) NameStr(dbvc_form(row, pg_namespace)->nspname);
 	keep(names, key, value);
 	return value;
+}
+
+char *
+dbvc_schema_identity(DbvcCatalog *catalog, Oid schema)
+{
+	return pstrdup(quote_identifier(dbvc_schema_name(catalog, schema)));
 }
 
 /* --------------------------------------------------------------- columns */

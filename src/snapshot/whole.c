@@ -156,6 +156,25 @@ step_relation(DbvcCatalog *catalog, Address *address)
 	}
 }
 
+/* A foreign key that references a partitioned table has a row for each of its
+ * partitions. */
+static bool
+move_to_parent(DbvcCatalog *catalog, Address *address,
+			   Form_pg_constraint constraint)
+{
+	DbvcRow *parent;
+
+	if (constraint->contype != CONSTRAINT_FOREIGN ||
+		!OidIsValid(constraint->conparentid))
+		return false;
+	parent = dbvc_catalog_row(catalog, DBVC_SHELF_CONSTRAINT,
+							  constraint->conparentid);
+	return parent != NULL &&
+		   dbvc_form(parent, pg_constraint)->confrelid !=
+			   constraint->confrelid &&
+		   move(address, ConstraintRelationId, constraint->conparentid);
+}
+
 /* Not-null constraints are their column's or domain's, those of constraint
  * triggers the trigger's. */
 static bool
@@ -177,7 +196,7 @@ step_constraint(DbvcCatalog *catalog, Address *address)
 							  TriggerConstraintIndexId,
 							  Anum_pg_trigger_tgconstraint, address->objid,
 							  Anum_pg_trigger_oid));
-	return false;
+	return move_to_parent(catalog, address, constraint);
 }
 
 static bool

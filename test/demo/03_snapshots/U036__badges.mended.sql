@@ -1,0 +1,3 @@
+ALTER TABLE users DROP COLUMN badge_count;
+COMMENT ON TABLE users IS 'One row a person; everything else is in the document';
+DROP TABLE badges;
