@@ -138,7 +138,8 @@ static DbvcQuery bad_events = {
 static DbvcQuery bad_guards = {
 	"SELECT format('trigger %1$s_guard is not ENABLE ALWAYS: run ALTER TABLE "
 	"dbvc.%1$s ENABLE ALWAYS TRIGGER %1$s_guard', t.name) "
-	"FROM unnest(ARRAY['change_event', 'change_event_text', 'incarnation']) "
+	"FROM unnest(ARRAY['change_event', 'change_event_text', 'definition', "
+	"'incarnation', 'snapshot_page']) "
 	"t(name) WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g "
 	"WHERE g.tgrelid = ('dbvc.' || t.name)::regclass "
 	"AND g.tgname = t.name || '_guard' AND g.tgenabled = 'A') ORDER BY 1",

@@ -21,6 +21,8 @@ sub history
 		SELECT 'event', id, inc, xid, body, leaf_hash, event_type, migration_id FROM dbvc.change_event ORDER BY id;
 		SELECT 'text', event_id, field, salt, content FROM dbvc.change_event_text ORDER BY event_id, field;
 		SELECT 'incarnation', i.* FROM dbvc.incarnation i ORDER BY inc;
+		SELECT 'definition', d.* FROM dbvc.definition d ORDER BY hash;
+		SELECT 'page', p.* FROM dbvc.snapshot_page p ORDER BY hash;
 		SELECT 'state', s.* FROM dbvc.migration_state s ORDER BY id;
 		SELECT 'status', s.* FROM dbvc.migration_status s;
 		SELECT 'run', r.* FROM dbvc.migration_run r ORDER BY event_id;
@@ -51,7 +53,7 @@ sub goes_on
 		'the migration that was interrupted before the dump has its indexes');
 	$job = run_sql($where, { db => $db }, q{CALL dbvc.rollback(steps => 1)});
 	ok($job->{ok}, "$what: so does rolling back") or diag $job->{err};
-	foreach my $table ('change_event', 'change_event_text', 'incarnation')
+	foreach my $table ('change_event', 'change_event_text', 'incarnation', 'definition', 'snapshot_page')
 	{
 		like(error_of($where, { db => $db }, "DELETE FROM dbvc.$table"), qr/VC013/, "$what: $table is guarded");
 	}
@@ -92,6 +94,7 @@ dbvc_register($node, 'm7', 'CREATE TABLE m7 ()');
 is_sql($node, q{SELECT string_agg(id || ' ' || status, ', ') FROM dbvc.migration_status},
 	'm1 applied, m2 applied, m3 applied, m4 applied, m6 interrupted, m7 pending, m5 applied', 'a history with everything in it');
 is_sql($node, q{SELECT count(*) FROM dbvc.migration_verify() WHERE NOT ok}, '0', 'it holds');
+$node->safe_psql('postgres', q{SELECT dbvc.snapshot_capture('with ünïcödé')});
 my $history = history($node, 'postgres');
 
 $node->command_ok([ 'pg_dump', '-Fp', '-f', "$dir/plain.sql", 'postgres' ], 'pg_dump');
@@ -127,9 +130,9 @@ is($new->safe_psql('data', 'SELECT count(*) FROM dbvc.change_event'), '0', '... 
 $new->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'data', '-f', "$dir/data.sql" ], 'and then the data');
 # what it ends with leaves guards that a replica would skip: verify says so, and how to put it right
 is($new->safe_psql('data', q{SELECT string_agg(detail, E'\n' ORDER BY detail) FROM dbvc.migration_verify(scripts => false) WHERE NOT ok AND id IS NULL AND "check" = 'guard'}),
-	join("\n", map { "trigger ${_}_guard is not ENABLE ALWAYS: run ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard" } 'change_event', 'change_event_text', 'incarnation'),
+	join("\n", map { "trigger ${_}_guard is not ENABLE ALWAYS: run ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard" } 'change_event', 'change_event_text', 'definition', 'incarnation', 'snapshot_page'),
 	'--data-only --disable-triggers: the guards are named');
-$new->safe_psql('data', "ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard") foreach ('change_event', 'change_event_text', 'incarnation');
+$new->safe_psql('data', "ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard") foreach ('change_event', 'change_event_text', 'definition', 'incarnation', 'snapshot_page');
 goes_on($new, 'data', '--data-only --disable-triggers', $history, 2);
 
 # ---- the same cluster ----
