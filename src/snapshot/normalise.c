@@ -104,18 +104,14 @@ is_unstable(const Const *constant)
 			(type_is_range(type) || type_is_multirange(type)));
 }
 
+/* The parser adds to a list of conditions that stands on the left. */
 static bool
 nests(const BoolExpr *expr)
 {
-	ListCell *cell;
+	BoolExpr *first = linitial(expr->args);
 
-	if (expr->boolop == NOT_EXPR)
-		return false;
-	foreach (cell, expr->args)
-		if (IsA(lfirst(cell), BoolExpr) &&
-			((BoolExpr *) lfirst(cell))->boolop == expr->boolop)
-			return true;
-	return false;
+	return expr->boolop != NOT_EXPR && IsA(first, BoolExpr) &&
+		   first->boolop == expr->boolop;
 }
 
 static bool
@@ -235,19 +231,10 @@ cast_elements(const ArrayCoerceExpr *cast)
 static Node *
 flatten(BoolExpr *expr)
 {
-	List *args = NIL;
-	ListCell *cell;
+	BoolExpr *first = linitial(expr->args);
 
-	foreach (cell, expr->args)
-	{
-		BoolExpr *inner = lfirst(cell);
-
-		if (IsA(inner, BoolExpr) && inner->boolop == expr->boolop)
-			args = list_concat(args, inner->args);
-		else
-			args = lappend(args, inner);
-	}
-	expr->args = args;
+	expr->args =
+		list_concat(list_copy(first->args), list_copy_tail(expr->args, 1));
 	return (Node *) expr;
 }
 
@@ -306,7 +293,7 @@ rebuild(Node *node, void *arg)
 		return (Node *) query;
 	}
 	node = expression_tree_mutator(node, rebuild, arg);
-	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop != NOT_EXPR)
+	if (IsA(node, BoolExpr) && nests((BoolExpr *) node))
 		return flatten((BoolExpr *) node);
 	if (IsA(node, JoinExpr))
 		forget_true((JoinExpr *) node);
