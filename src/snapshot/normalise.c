@@ -146,17 +146,18 @@ look(Node *node, void *arg)
 
 /* --------------------------------------------------------- casts of arrays */
 
+/* copyObjectImpl(), because copyObject() of 19 wants a newer C than ours. */
 static Node *
 put_element(Node *node, void *arg)
 {
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, CaseTestExpr))
-		return copyObject((Node *) arg);
+		return copyObjectImpl(arg);
 	if (IsA(node, ArrayCoerceExpr))
 	{
 		/* has a place for elements of its own */
-		ArrayCoerceExpr *cast = copyObject((ArrayCoerceExpr *) node);
+		ArrayCoerceExpr *cast = copyObjectImpl(node);
 
 		cast->arg = (Expr *) put_element((Node *) cast->arg, arg);
 		return (Node *) cast;
@@ -201,7 +202,7 @@ as_written(Node *node)
 static Node *
 cast_elements(const ArrayCoerceExpr *cast)
 {
-	ArrayExpr *array = copyObject((ArrayExpr *) cast->arg);
+	ArrayExpr *array = copyObjectImpl(cast->arg);
 	ListCell *cell;
 
 	array->array_typeid = cast->resulttype;
@@ -212,7 +213,7 @@ cast_elements(const ArrayCoerceExpr *cast)
 
 		if (array->multidims)
 		{
-			ArrayCoerceExpr *inner = copyObject((ArrayCoerceExpr *) cast);
+			ArrayCoerceExpr *inner = copyObjectImpl(cast);
 
 			inner->arg = (Expr *) element;
 			lfirst(cell) = is_cast_of_elements((Node *) inner)
