@@ -118,7 +118,7 @@ while (time < $until)
 	my ($column, $query, $predicate, $check, $pair) = split(/\n/, $state);
 
 	$states{$column}++;
-	push @halves, $state unless $query =~ /^SELECT a\.$column( AS x)?, b\.$column AS y FROM public\.a, public\.b$/ && $predicate eq "($column > 0)" && $check eq "($column > 1)" && ($pair == 0 || $pair == 4);
+	push @halves, $state unless $query =~ /^SELECT a\.$column( AS x)?, b\.$column( AS y)? FROM public\.a, public\.b$/ && $predicate eq "($column > 0)" && $check eq "($column > 1)" && ($pair == 0 || $pair == 4);
 }
 $node->safe_psql($busy, 'INSERT INTO stop VALUES (true)');
 finish($_) foreach @jobs;
