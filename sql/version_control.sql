@@ -2,6 +2,7 @@
 -- dbvc.version_control: the store as documents
 --
 CREATE EXTENSION dbvc;
+SET dbvc.snapshot_on_migrate = off;
 \pset null '(null)'
 SET dbvc.database_id = 'people';
 SELECT id FROM dbvc.migration_register('20251127_143000_add_user_prefs', E'CREATE TABLE prefs ()\n-- "quoted" \\ ü', 'DROP TABLE prefs', 'SELECT true', 'preferences', 'Ada');

@@ -35,7 +35,9 @@ typedef struct Drive
 	char *first;				 /* ids of the first and last of them */
 	char *last;
 	char *stopped_at; /* the migration whose steps came not to their end */
-	bool unsnapped;	  /* something was changed since the last snapshot */
+	DbvcRun *steps;	  /* at work in steps, and how many were done before */
+	int steps_before;
+	bool unsnapped; /* something was changed since the last snapshot */
 } Drive;
 
 /* New content may run; but where and after what it runs was planned. */
@@ -158,6 +160,13 @@ note_done(Drive *drive, const DbvcRun *run)
 	MemoryContextSwitchTo(old);
 }
 
+static bool
+some_steps_done(const Drive *drive)
+{
+	return drive->steps != NULL &&
+		   drive->steps->statements > drive->steps_before;
+}
+
 /* Execute, record, commit.  Returns what a rehearsal has found out, or NULL. */
 static const char *
 execute_run(Drive *drive, DbvcRun *run, bool last)
@@ -170,14 +179,12 @@ execute_run(Drive *drive, DbvcRun *run, bool last)
 		dbvc_warn_not_rehearsed(rehearsal);
 	if (dbvc_run_in_steps(run))
 	{
-		int done_before = dbvc_run_steps_done(run);
-		bool unsnapped = drive->unsnapped;
-
-		drive->unsnapped = true; /* for all that is raised in there */
+		drive->steps = run;
+		drive->steps_before = dbvc_run_steps_done(run);
 		dbvc_run_steps(run);
-		drive->unsnapped = unsnapped;
-		if (run->error == NULL || run->statements > done_before)
+		if (run->error == NULL || some_steps_done(drive))
 			note_done(drive, run);
+		drive->steps = NULL;
 		return NULL;
 	}
 	if (rehearsal == NULL || rehearsal->back == NULL ||
@@ -454,6 +461,8 @@ dbvc_drive(const DbvcMigrateOptions *options, DbvcDirection direction)
 	{
 		/* an error may come after commits that did not wait for the disk */
 		flush_commits();
+		if (some_steps_done(&drive))
+			drive.unsnapped = true;
 		if (drive.unsnapped && dbvc_snapshot_on_migrate())
 			snapshot_after_error(&drive, extension);
 		else

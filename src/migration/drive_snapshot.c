@@ -11,13 +11,16 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 static void
 take_snapshot(void *arg)
 {
-	DbvcCapture *capture = dbvc_capture_live(NULL, false);
-
-	(void) dbvc_snapshot_keep(capture, arg, NIL, false, GetUserId());
+	/* after a commit a procedure has none, and long values are read by one */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) dbvc_snapshot_keep(dbvc_capture_live(NULL, false), arg, NIL, false,
+							  GetUserId());
+	PopActiveSnapshot();
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 
 /* So often a rehearsal is repeated in which others changed definitions. */
 #define MAX_ROUNDS 3
@@ -175,15 +176,19 @@ typedef struct Proof
 	List *differences; /* of char *: what the way back leaves behind */
 } Proof;
 
-/* Lines, so that lists of them can be compared. */
+/* What differs now, a line each; NIL if nothing does. */
 static List *
-difference_lines(DbvcCapture *before, DbvcCapture *after)
+differences_since(DbvcCapture *before)
 {
 	List *lines = NIL;
 	ListCell *lc;
 
-	foreach (lc, dbvc_capture_differences(before, after))
+	/* a procedure may have none, and long values are read by one */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach (lc, dbvc_capture_differences(before,
+										  dbvc_capture_live(before, false)))
 		lines = lappend(lines, dbvc_difference_text(lfirst(lc)));
+	PopActiveSnapshot();
 	return lines;
 }
 
@@ -196,9 +201,7 @@ go_back(void *arg)
 	dbvc_constraints_as_at_start();
 	dbvc_run_execute_whole(back, NULL, NULL);
 	if (back->error == NULL)
-		proof->differences =
-			difference_lines(proof->before,
-							 dbvc_capture_live(proof->before, false));
+		proof->differences = differences_since(proof->before);
 }
 
 static char *
@@ -249,7 +252,9 @@ there_and_back(void *arg)
 	ErrorData *error;
 
 	dbvc_constraints_as_at_start();
+	PushActiveSnapshot(GetTransactionSnapshot());
 	proof->before = dbvc_capture_live(NULL, false);
+	PopActiveSnapshot();
 	dbvc_run_execute_whole(run, proof->after, proof->arg);
 	if (run->error != NULL)
 		return;
@@ -271,8 +276,7 @@ there_and_back(void *arg)
 static bool
 is_others_doing(const Proof *proof)
 {
-	return difference_lines(proof->before,
-							dbvc_capture_live(proof->before, false)) != NIL;
+	return differences_since(proof->before) != NIL;
 }
 
 static ErrorData *

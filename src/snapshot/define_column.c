@@ -161,7 +161,7 @@ statistics_target(Columns *all, const DbvcRow *row)
 }
 
 static struct varlena *
-varlena(Columns *all, const DbvcRow *row, AttrNumber attribute)
+attribute_of(Columns *all, const DbvcRow *row, AttrNumber attribute)
 {
 	if (!dbvc_row_has(row, attribute))
 		return NULL;
@@ -257,7 +257,7 @@ describe_column(Columns *all, int i)
 
 	dbvc_json_object(json, NULL);
 	dbvc_describe_acl(catalog, json, "acl",
-					  varlena(all, row, Anum_pg_attribute_attacl),
+					  attribute_of(all, row, Anum_pg_attribute_attacl),
 					  OBJECT_COLUMN, all->relation->relowner);
 	if (type != NULL && OidIsValid(column->attcollation) &&
 		column->attcollation != type->typcollation)
@@ -276,7 +276,8 @@ describe_column(Columns *all, int i)
 										   Anum_pg_attrdef_adbin),
 						   relation, &all->definition->unstable));
 	dbvc_describe_options(json, "fdw_options",
-						  varlena(all, row, Anum_pg_attribute_attfdwoptions),
+						  attribute_of(all, row,
+									   Anum_pg_attribute_attfdwoptions),
 						  false);
 	describe_generated(all, column);
 	/* columns of a partition always are */

@@ -98,20 +98,6 @@ transition_table(DbvcCatalog *catalog, const DbvcRow *row,
 	return pstrdup(NameStr(*DatumGetName(name)));
 }
 
-/* Of a constraint trigger: may stand on the constraint as well. */
-static void
-describe_constraint_comment(DbvcCatalog *catalog, Oid constraint,
-							DbvcJson *json)
-{
-	if (!OidIsValid(constraint) ||
-		dbvc_catalog_rows(catalog, DBVC_SHELF_DESCRIPTION,
-						  ConstraintRelationId, constraint) == NULL)
-		return;
-	dbvc_json_object(json, "constraint_comment");
-	dbvc_describe_comment(catalog, json, ConstraintRelationId, constraint, 0);
-	dbvc_json_end(json);
-}
-
 /* Members from "constraint" to "inherited". */
 static void
 describe_how(DbvcCatalog *catalog, const DbvcRow *row,
@@ -127,7 +113,10 @@ describe_how(DbvcCatalog *catalog, const DbvcRow *row,
 												 row, Anum_pg_trigger_tgqual),
 								 trigger->tgrelid, &definition->unstable));
 	dbvc_json_flag(json, "constraint", OidIsValid(trigger->tgconstraint));
-	describe_constraint_comment(catalog, trigger->tgconstraint, json);
+	if (OidIsValid(trigger->tgconstraint))
+		dbvc_describe_comment_as(catalog, json, "constraint_comment",
+								 ConstraintRelationId, trigger->tgconstraint,
+								 0);
 	dbvc_json_flag(json, "deferrable", trigger->tgdeferrable);
 	dbvc_json_flag(json, "deferred", trigger->tginitdeferred);
 	dbvc_json_text(json, "enabled", enabled_name(trigger->tgenabled));

@@ -11,8 +11,8 @@
  * system columns are looked up there.
  *
  * Queries have range tables of their own, whose relations the deparser locks
- * and opens.  That is done in a subtransaction which is rolled back, so that
- * the locks do not pile up.
+ * and opens.  Where deparse_query.c cannot avoid it, that is done in a
+ * subtransaction which is rolled back, so that the locks do not pile up.
  */
 #include "snapshot/relation.h"
 
@@ -293,7 +293,8 @@ name_columns(Query *query, const char **columns, int count)
 
 /* Queries may stand in lists of lists. */
 static List *
-print_queries(List *texts, Node *node, const char **columns, int column_count)
+print_queries(DbvcCatalog *catalog, List *texts, Node *node,
+			  const char **columns, int column_count)
 {
 	ListCell *cell;
 	Print print = {node};
@@ -303,13 +304,16 @@ print_queries(List *texts, Node *node, const char **columns, int column_count)
 	if (IsA(node, List))
 	{
 		foreach (cell, (List *) node)
-			texts = print_queries(texts, lfirst(cell), columns, column_count);
+			texts = print_queries(catalog, texts, lfirst(cell), columns,
+								  column_count);
 		return texts;
 	}
 	if (columns != NULL)
 		name_columns((Query *) node, columns, column_count);
-	print_and_unlock(print_query, &print);
-	return lappend(texts, print.text + strspn(print.text, " "));
+	print.text = dbvc_print_reading(catalog, (Query *) node);
+	if (print.text == NULL)
+		print_and_unlock(print_query, &print);
+	return lappend(texts, print.text + strspn(print.text, " \n"));
 }
 
 List *
@@ -318,6 +322,6 @@ dbvc_deparse_queries(DbvcCatalog *catalog, const char *tree,
 {
 	if (tree == NULL)
 		return NIL;
-	return print_queries(NIL, dbvc_read_tree(tree, unstable), columns,
+	return print_queries(catalog, NIL, dbvc_read_tree(tree, unstable), columns,
 						 column_count);
 }

@@ -7,6 +7,8 @@
 
 #include "snapshot/definition.h"
 
+#include "nodes/parsenodes.h"
+
 /* Does the row have a value there?  Much cheaper than to fetch it. */
 static inline bool
 dbvc_row_has(const DbvcRow *row, AttrNumber attribute)
@@ -33,6 +35,12 @@ extern Node *dbvc_read_tree(const char *tree, bool *unstable);
 /* An expression over the relation as text. */
 extern char *dbvc_print_expression(DbvcCatalog *catalog, Node *node,
 								   Oid relation);
+
+/* in deparse_query.c */
+
+/* A query as text without a lock on what it reads; NULL when it is none for
+ * that.  Modifies the query unless it returns NULL. */
+extern char *dbvc_print_reading(DbvcCatalog *catalog, Query *query);
 
 /* in define_relation.c */
 

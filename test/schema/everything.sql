@@ -518,6 +518,15 @@ CREATE FOREIGN TABLE parted_far PARTITION OF parted_list_far FOR VALUES IN (7) S
 CREATE TRIGGER on_foreign BEFORE INSERT ON far_table FOR EACH ROW EXECUTE FUNCTION told();
 COMMENT ON FOREIGN TABLE far_table IS 'a foreign table';
 
+-- ---- privileges on what is the system's and extensions' ----
+
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO regress_dbvc_reader WITH GRANT OPTION;
+REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC;
+GRANT SELECT ON pg_catalog.pg_authid TO regress_dbvc_reader;
+GRANT SELECT (rolname) ON pg_catalog.pg_authid TO regress_dbvc_writer;
+REVOKE EXECUTE ON FUNCTION ext.citext_eq(ext.citext, ext.citext) FROM PUBLIC;
+GRANT USAGE ON FOREIGN DATA WRAPPER file_fdw TO regress_dbvc_owner;
+
 -- ---- publications and subscriptions ----
 
 CREATE PUBLICATION "some" FOR TABLE columns (id, a), ONLY parent WHERE (a > 3), constrained WITH (publish = 'insert, delete');

@@ -132,7 +132,7 @@ $new->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'data', '-f', "
 is($new->safe_psql('data', q{SELECT string_agg(detail, E'\n' ORDER BY detail) FROM dbvc.migration_verify(scripts => false) WHERE NOT ok AND id IS NULL AND "check" = 'guard'}),
 	join("\n", map { "trigger ${_}_guard is not ENABLE ALWAYS: run ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard" } 'change_event', 'change_event_text', 'definition', 'incarnation', 'snapshot_page'),
 	'--data-only --disable-triggers: the guards are named');
-$new->safe_psql('data', "ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard") foreach ('change_event', 'change_event_text', 'incarnation');
+$new->safe_psql('data', "ALTER TABLE dbvc.$_ ENABLE ALWAYS TRIGGER ${_}_guard") foreach ('change_event', 'change_event_text', 'definition', 'incarnation', 'snapshot_page');
 goes_on($new, 'data', '--data-only --disable-triggers', $history, 2);
 
 # ---- the same cluster ----

@@ -26,7 +26,7 @@ $node->safe_psql('postgres', q{
 	GRANT SELECT ON dbvc.migration_status, dbvc.migration_run TO operator, reader;
 	GRANT EXECUTE ON FUNCTION dbvc.migration_order TO reader;
 	GRANT SELECT ON ALL TABLES IN SCHEMA dbvc TO auditor;
-	GRANT EXECUTE ON FUNCTION dbvc.migration_order, dbvc.migration_verify, dbvc.document_count TO auditor;
+	GRANT EXECUTE ON FUNCTION dbvc.migration_order, dbvc.migration_verify, dbvc.document_count, dbvc.snapshot_document TO auditor;
 	CREATE TABLE ran (what text, who text DEFAULT current_user, session_who text DEFAULT session_user);
 	GRANT INSERT, SELECT ON ran TO PUBLIC;
 	CREATE TABLE secret (a int);
