@@ -7,6 +7,8 @@
 
 #include "snapshot/snapshot.h"
 
+#include "utils/hsearch.h"
+
 /* A difference that was found, before it is decided whether it is listed. */
 typedef struct DbvcFound
 {

@@ -16,10 +16,10 @@
 static bool
 is_reference(const char *key)
 {
-	static const char *const keys[] = {"element", "function", "inherits",
-									   "of_type", "owned_by", "partition_of",
-									   "result",  "returns",  "subtype",
-									   "table",	  "type"};
+	static const char *const keys[] = {"element", "function",	  "inherits",
+									   "of_type", "partition_of", "result",
+									   "returns", "subtype",	  "table",
+									   "type"};
 
 	for (int i = 0; i < lengthof(keys); i++)
 	{
