@@ -18,8 +18,7 @@ take_snapshot(void *arg)
 {
 	/* after a commit a procedure has none, and long values are read by one */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) dbvc_snapshot_keep(dbvc_capture_live(NULL, false), arg, NIL, false,
-							  GetUserId());
+	(void) dbvc_snapshot_take(arg, NIL, false, GetUserId());
 	PopActiveSnapshot();
 }
 
