@@ -441,7 +441,10 @@ try_round(Start *start, MemoryContext parent)
 		capture_all(&round);
 
 	/* rows alone are of one moment; only definitions are in danger */
-	if (round.made != NULL)
+	if (round.error != NULL &&
+		round.error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
+		done = false; /* whoever was in the way can go on now */
+	else if (round.made != NULL)
 		done = nothing_happened(&round);
 	UnregisterSnapshot(round.snapshot);
 	if (round.error != NULL && (done || is_final(round.error)))
@@ -503,7 +506,11 @@ dbvc_capture_live(const DbvcCapture *base, bool full)
 	DbvcDefinitionScope scope;
 	DbvcCapture *capture = NULL;
 	Start start = {0};
+	bool pushed = !ActiveSnapshotSet();
 
+	/* a procedure that has just committed has none; stored values need one */
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	dbvc_definition_enter(&scope);
 	find_start(&start, base, full);
 	for (int round = 1; round <= MAX_ROUNDS && capture == NULL; round++)
@@ -513,6 +520,8 @@ dbvc_capture_live(const DbvcCapture *base, bool full)
 			capture->rounds = round;
 	}
 	dbvc_definition_leave(&scope);
+	if (pushed)
+		PopActiveSnapshot();
 	if (capture != NULL)
 		elog(DEBUG1, "dbvc: %d definitions made%s, round %d",
 			 capture->objects_defined, capture->full ? " from nothing" : "",

@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* An index, its columns taken apart. */

@@ -27,9 +27,11 @@ default_limits(Form_pg_sequence sequence, int64 *min, int64 *max)
 	*max = down ? -1 : most;
 }
 
-/* The column that the sequence belongs to, as schema.table.column. */
+/* The column that the sequence belongs to, as schema.table.column, and its
+ * table. */
 static char *
-owning_column(DbvcCatalog *catalog, Oid sequence, char *deptype)
+owning_column(DbvcCatalog *catalog, Oid sequence, char *deptype,
+			  const char **table)
 {
 	for (DbvcRow *row = dbvc_catalog_rows(catalog, DBVC_SHELF_DEPEND,
 										  RelationRelationId, sequence);
@@ -48,8 +50,8 @@ owning_column(DbvcCatalog *catalog, Oid sequence, char *deptype)
 		if (column == NULL)
 			continue;
 		*deptype = depend->deptype;
-		return psprintf("%s.%s", dbvc_name_relation(catalog, depend->refobjid),
-						quote_identifier(column));
+		*table = dbvc_name_relation(catalog, depend->refobjid);
+		return psprintf("%s.%s", *table, quote_identifier(column));
 	}
 	return NULL;
 }
@@ -79,7 +81,7 @@ dbvc_define_sequence(DbvcCatalog *catalog, const DbvcRow *relation,
 		return false;
 	sequence = dbvc_form(row, pg_sequence);
 	default_limits(sequence, &min, &max);
-	column = owning_column(catalog, class->oid, &deptype);
+	column = owning_column(catalog, class->oid, &deptype, &definition->parent);
 	definition->type = "sequence";
 
 	dbvc_describe_acl(catalog, json, "acl", class_acl(catalog, relation),

@@ -83,6 +83,9 @@ collect(Node *node, void *arg)
 		{
 			RangeTblEntry *rte = lfirst(cell);
 
+			/* lists of values stand alone, but for a view's own entries */
+			if (rte->rtekind == RTE_VALUES)
+				disguise->unsuited = true;
 			if (rte->rtekind != RTE_RELATION)
 				continue;
 			if (!entry_suits(disguise->catalog, rte))

@@ -104,18 +104,14 @@ is_unstable(const Const *constant)
 			(type_is_range(type) || type_is_multirange(type)));
 }
 
+/* The parser adds to a list of conditions that stands on the left. */
 static bool
 nests(const BoolExpr *expr)
 {
-	ListCell *cell;
+	BoolExpr *first = linitial(expr->args);
 
-	if (expr->boolop == NOT_EXPR)
-		return false;
-	foreach (cell, expr->args)
-		if (IsA(lfirst(cell), BoolExpr) &&
-			((BoolExpr *) lfirst(cell))->boolop == expr->boolop)
-			return true;
-	return false;
+	return expr->boolop != NOT_EXPR && IsA(first, BoolExpr) &&
+		   first->boolop == expr->boolop;
 }
 
 static bool
@@ -150,17 +146,18 @@ look(Node *node, void *arg)
 
 /* --------------------------------------------------------- casts of arrays */
 
+/* copyObjectImpl(), because copyObject() of 19 wants a newer C than ours. */
 static Node *
 put_element(Node *node, void *arg)
 {
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, CaseTestExpr))
-		return copyObject((Node *) arg);
+		return copyObjectImpl(arg);
 	if (IsA(node, ArrayCoerceExpr))
 	{
 		/* has a place for elements of its own */
-		ArrayCoerceExpr *cast = copyObject((ArrayCoerceExpr *) node);
+		ArrayCoerceExpr *cast = copyObjectImpl(node);
 
 		cast->arg = (Expr *) put_element((Node *) cast->arg, arg);
 		return (Node *) cast;
@@ -205,7 +202,7 @@ as_written(Node *node)
 static Node *
 cast_elements(const ArrayCoerceExpr *cast)
 {
-	ArrayExpr *array = copyObject((ArrayExpr *) cast->arg);
+	ArrayExpr *array = copyObjectImpl(cast->arg);
 	ListCell *cell;
 
 	array->array_typeid = cast->resulttype;
@@ -216,7 +213,7 @@ cast_elements(const ArrayCoerceExpr *cast)
 
 		if (array->multidims)
 		{
-			ArrayCoerceExpr *inner = copyObject((ArrayCoerceExpr *) cast);
+			ArrayCoerceExpr *inner = copyObjectImpl(cast);
 
 			inner->arg = (Expr *) element;
 			lfirst(cell) = is_cast_of_elements((Node *) inner)
@@ -235,19 +232,10 @@ cast_elements(const ArrayCoerceExpr *cast)
 static Node *
 flatten(BoolExpr *expr)
 {
-	List *args = NIL;
-	ListCell *cell;
+	BoolExpr *first = linitial(expr->args);
 
-	foreach (cell, expr->args)
-	{
-		BoolExpr *inner = lfirst(cell);
-
-		if (IsA(inner, BoolExpr) && inner->boolop == expr->boolop)
-			args = list_concat(args, inner->args);
-		else
-			args = lappend(args, inner);
-	}
-	expr->args = args;
+	expr->args =
+		list_concat(list_copy(first->args), list_copy_tail(expr->args, 1));
 	return (Node *) expr;
 }
 
@@ -306,7 +294,7 @@ rebuild(Node *node, void *arg)
 		return (Node *) query;
 	}
 	node = expression_tree_mutator(node, rebuild, arg);
-	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop != NOT_EXPR)
+	if (IsA(node, BoolExpr) && nests((BoolExpr *) node))
 		return flatten((BoolExpr *) node);
 	if (IsA(node, JoinExpr))
 		forget_true((JoinExpr *) node);

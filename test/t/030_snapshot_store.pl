@@ -173,6 +173,48 @@ is(sql('utf8', q{
 	FROM dbvc.snapshot s, dbvc.snapshot_objects(s.id) o LEFT JOIN dbvc.definition d ON d.hash = o.hash GROUP BY s.id, s.fingerprint, s.server_version) t
 	WHERE NOT ok OR NOT whole}), '0', 'each is whole');
 
+# ---- pages that somebody has made up, with hashes that fit ----
+
+$node->safe_psql('postgres', "CREATE DATABASE forged");
+sql('forged', 'CREATE EXTENSION dbvc; CREATE TABLE t (a int PRIMARY KEY, b text); ALTER TABLE t DROP b; ALTER TABLE t ADD c int; CREATE VIEW v AS SELECT * FROM t; SELECT dbvc.snapshot_capture()');
+is(sql('forged', q{
+	BEGIN;
+	ALTER TABLE dbvc.change_event DISABLE TRIGGER ALL;
+	CREATE TEMP TABLE result (state text);
+	CREATE TEMP TABLE snapshot AS SELECT e.id, e.body, dbvc.event_bytea(e.body, 'list_hash') AS root FROM dbvc.change_event e;
+	-- the snapshot's list is this page
+	CREATE FUNCTION pg_temp.attempt(page bytea) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		forged bytea;
+	BEGIN
+		INSERT INTO dbvc.snapshot_page VALUES (sha256(page), page) ON CONFLICT DO NOTHING;
+		SELECT overlay(s.body PLACING sha256(page) FROM position(s.root IN s.body)) INTO forged FROM snapshot s;
+		UPDATE dbvc.change_event SET body = forged, leaf_hash = dbvc.event_leaf_hash(forged);
+		PERFORM count(*) FROM dbvc.snapshot_objects();
+		RETURN 'read';
+	EXCEPTION WHEN OTHERS THEN RETURN sqlstate;
+	END$$;
+	DO $$
+	DECLARE
+		root bytea := (SELECT p.body FROM dbvc.snapshot_page p JOIN snapshot s ON p.hash = s.root);
+		leaf record;
+		forged bytea;
+	BEGIN
+		SELECT p.* INTO leaf FROM dbvc.snapshot_page p JOIN snapshot s ON p.hash <> s.root LIMIT 1;
+		FOR i IN 0 .. length(root) - 1 LOOP
+			INSERT INTO result SELECT pg_temp.attempt(set_byte(root, i, k)) FROM unnest(ARRAY[0, 1, 127, 255]) k;
+			INSERT INTO result SELECT pg_temp.attempt(substr(root, 1, i));
+		END LOOP;
+		FOR i IN 0 .. length(leaf.body) - 1 BY 3 LOOP
+			FOREACH forged IN ARRAY ARRAY[set_byte(leaf.body, i, 0), set_byte(leaf.body, i, 31), set_byte(leaf.body, i, 255), substr(leaf.body, 1, i)] LOOP
+				INSERT INTO dbvc.snapshot_page VALUES (sha256(forged), forged) ON CONFLICT DO NOTHING;
+				INSERT INTO result SELECT pg_temp.attempt(overlay(root PLACING sha256(forged) FROM position(leaf.hash IN root)));
+			END LOOP;
+		END LOOP;
+	END$$;
+	SELECT state FROM result GROUP BY state HAVING count(*) > 20 OR state NOT IN ('read', 'VC016', '22021') ORDER BY state COLLATE "C";
+	ROLLBACK;}), "22021\nVC016\nread", 'forged pages are read or refused');
+
 # ---- standby ----
 
 $node->backup('backup');
