@@ -129,6 +129,28 @@ ALTER INDEX diff.orders_amount_idx RENAME TO orders_total_idx;
 ALTER TRIGGER orders_trigger ON diff.orders RENAME TO another_trigger;
 ALTER SEQUENCE diff.orders_serial_seq RENAME TO orders_counter;
 SELECT * FROM dbvc.snapshot_diff(:'s');
+-- everything of a table, its columns too: nothing else is different
+CREATE TABLE diff.item (id serial CONSTRAINT item_key PRIMARY KEY, kind diff.feeling[], parent int CONSTRAINT item_fk REFERENCES diff.item, born date) PARTITION BY RANGE (id);
+CREATE INDEX item_idx ON diff.item (kind, (id + 1));
+CREATE STATISTICS diff.item_stat ON kind, born FROM diff.item;
+CREATE TRIGGER item_trigger BEFORE UPDATE OF kind ON diff.item FOR EACH ROW EXECUTE FUNCTION diff.trg();
+CREATE FUNCTION diff.item_get(i diff.item) RETURNS diff.item LANGUAGE sql AS 'SELECT i';
+SELECT dbvc.snapshot_capture() AS s \gset
+ALTER TABLE diff.item RENAME TO thing;
+ALTER TABLE diff.thing RENAME kind TO sort;
+ALTER TABLE diff.thing RENAME id TO "thing.id";
+ALTER TABLE diff.thing RENAME CONSTRAINT item_key TO thing_key;
+ALTER TABLE diff.thing RENAME CONSTRAINT item_fk TO thing_fk;
+ALTER INDEX diff.item_idx RENAME TO thing_idx;
+ALTER SEQUENCE diff.item_id_seq RENAME TO thing_id_seq;
+ALTER STATISTICS diff.item_stat RENAME TO thing_stat;
+ALTER TRIGGER item_trigger ON diff.thing RENAME TO thing_trigger;
+ALTER FUNCTION diff.trg() RENAME TO trigger_function;
+ALTER FUNCTION diff.item_get(diff.thing) RENAME TO thing_get;
+ALTER TYPE diff.feeling RENAME TO sentiment;
+SELECT * FROM dbvc.snapshot_diff(:'s');
+ALTER TYPE diff.sentiment RENAME TO feeling;
+DROP TABLE diff.thing CASCADE;
 -- two names are swapped
 SELECT dbvc.snapshot_capture() AS s \gset
 ALTER TABLE diff.orders RENAME TO x;
@@ -186,6 +208,45 @@ SET quote_all_identifiers = on;
 SELECT identity FROM dbvc.snapshot_diff(:'t');
 RESET quote_all_identifiers;
 
+-- ---- other kinds of objects ----
+CREATE SCHEMA more;
+CREATE TABLE more.measure (at date, value int) PARTITION BY RANGE (at);
+CREATE TABLE more.measure_2024 PARTITION OF more.measure FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE INDEX ON more.measure (value);
+CREATE TABLE more.doc (id int PRIMARY KEY, data text);
+ALTER TABLE more.doc ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON more.doc FOR SELECT USING (id > 0);
+CREATE FOREIGN DATA WRAPPER regress_dbvc_wrapper;
+CREATE SERVER regress_dbvc_server FOREIGN DATA WRAPPER regress_dbvc_wrapper OPTIONS ("host.name" 'a', password 'secret', "x""y" '1');
+SET client_min_messages = error;
+CREATE PUBLICATION regress_dbvc_publication FOR TABLE more.doc;
+SET client_min_messages = warning;
+CREATE STATISTICS more.stat ON id, data FROM more.doc;
+CREATE AGGREGATE more.total(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
+CREATE OPERATOR more.#+# (LEFTARG = int, RIGHTARG = int, FUNCTION = int4pl);
+CREATE VIEW more.sum AS SELECT 1 OPERATOR(more.#+#) 2 AS three, more.total(id) FROM more.doc;
+CREATE MATERIALIZED VIEW more.copy AS SELECT three FROM more.sum;
+ALTER DEFAULT PRIVILEGES IN SCHEMA more GRANT SELECT ON SEQUENCES TO PUBLIC;
+SELECT dbvc.snapshot_capture() AS t \gset
+ALTER TABLE more.measure RENAME TO reading;
+ALTER TABLE more.doc RENAME TO document;
+ALTER POLICY own ON more.document RENAME TO mine;
+ALTER SERVER regress_dbvc_server OPTIONS (SET "host.name" 'b', SET "x""y" '2', SET password 'other');
+ALTER PUBLICATION regress_dbvc_publication SET (publish = 'insert');
+ALTER STATISTICS more.stat RENAME TO statistic;
+ALTER AGGREGATE more.total(int) RENAME TO amount;
+ALTER MATERIALIZED VIEW more.copy RENAME COLUMN three TO trois;
+ALTER DEFAULT PRIVILEGES IN SCHEMA more REVOKE SELECT ON SEQUENCES FROM PUBLIC;
+SELECT * FROM dbvc.snapshot_diff(:'t') WHERE object_type <> 'default acl' AND attribute IS DISTINCT FROM 'query';
+SELECT change FROM dbvc.snapshot_diff(:'t') WHERE object_type = 'default acl';
+SELECT dbvc.snapshot_capture() AS t \gset
+ALTER TABLE more.reading DETACH PARTITION more.measure_2024;
+DROP POLICY mine ON more.document;
+DROP VIEW more.sum CASCADE;
+DROP TABLE more.document CASCADE;
+SELECT change, object_type, identity, attribute, before FROM dbvc.snapshot_diff(:'t') WHERE change = 'altered';
+SELECT change, object_type, identity FROM dbvc.snapshot_diff(:'t') WHERE change <> 'altered';
+
 -- ---- who must not be compared ----
 SELECT * FROM dbvc.snapshot_diff('snapshot_of_nobody');
 SELECT * FROM dbvc.snapshot_diff(:'s', 'snapshot_of_nobody');
@@ -199,11 +260,34 @@ UPDATE dbvc.change_event SET body = overlay(body PLACING int8send(140000 + n % 1
 SELECT count(*) FROM dbvc.snapshot WHERE server_version / 10000 = 14;
 \set VERBOSITY sqlstate
 SELECT * FROM dbvc.snapshot_diff(:'s');
+-- with its hash
+UPDATE dbvc.change_event SET leaf_hash = sha256('\x00'::bytea || body)
+	WHERE event_type = 'snapshot' AND dbvc.event_text(body, 'snapshot_id') = :'s';
+SELECT * FROM dbvc.snapshot_diff(:'s');
 SELECT * FROM dbvc.snapshot_diff(:'s', :'t');
 SELECT * FROM dbvc.snapshot_diff(:'t', :'s');
 \set VERBOSITY default
 
-DROP SCHEMA diff, "Diff.2", "a.b" CASCADE;
-DROP ROLE regress_dbvc_diff2;
+DROP SCHEMA diff, "Diff.2", "a.b", more CASCADE;
+DROP PUBLICATION regress_dbvc_publication;
+DROP FOREIGN DATA WRAPPER regress_dbvc_wrapper CASCADE;
 DROP EXTENSION dbvc CASCADE;
 DROP SCHEMA dbvc;
+DROP ROLE regress_dbvc_diff2;
+
+-- ---- in another encoding ----
+SELECT current_database() AS db \gset
+CREATE DATABASE regress_dbvc_diff_latin1 ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C';
+\c regress_dbvc_diff_latin1
+SET client_encoding = 'UTF8';
+CREATE EXTENSION dbvc;
+CREATE TABLE U&"\00E4" (U&"\00FC" text, b int);
+CREATE VIEW v AS SELECT U&"\00FC" FROM U&"\00E4";
+SELECT dbvc.snapshot_capture() AS s \gset
+ALTER TABLE U&"\00E4" RENAME TO U&"\00C4";
+ALTER TABLE U&"\00C4" RENAME U&"\00FC" TO U&"\00F6";
+COMMENT ON COLUMN U&"\00C4".b IS U&'\00DF';
+CREATE TABLE z (U&"\00E9" int);
+SELECT change, object_type, identity, attribute, CASE WHEN change <> 'created' THEN before END, CASE WHEN change <> 'created' THEN after END FROM dbvc.snapshot_diff(:'s');
+\c :db
+DROP DATABASE regress_dbvc_diff_latin1;

@@ -194,6 +194,24 @@ describe_transforms(DbvcCatalog *catalog, DbvcJson *json, const DbvcRow *row)
 	dbvc_json_texts(json, "transforms", names);
 }
 
+/* Statements that were parsed when the function was made; perhaps none. */
+static void
+describe_queries(DbvcCatalog *catalog, DbvcJson *json, const DbvcRow *row,
+				 DbvcDefinition *definition)
+{
+	List *queries =
+		dbvc_deparse_queries(catalog,
+							 dbvc_row_string(catalog, DBVC_SHELF_PROC, row,
+											 Anum_pg_proc_prosqlbody),
+							 NULL, 0, &definition->unstable);
+	ListCell *cell;
+
+	dbvc_json_array(json, "sql_body");
+	foreach (cell, queries)
+		dbvc_json_text(json, NULL, lfirst(cell));
+	dbvc_json_end(json);
+}
+
 static void
 define_function(DbvcCatalog *catalog, const DbvcRow *row,
 				DbvcDefinition *definition, DbvcJson *json)
@@ -226,12 +244,7 @@ define_function(DbvcCatalog *catalog, const DbvcRow *row,
 										   Anum_pg_proc_proconfig),
 						  false);
 	if (body == BODY_QUERIES)
-		dbvc_json_texts(
-			json, "sql_body",
-			dbvc_deparse_queries(catalog,
-								 dbvc_row_string(catalog, DBVC_SHELF_PROC, row,
-												 Anum_pg_proc_prosqlbody),
-								 NULL, 0, &definition->unstable));
+		describe_queries(catalog, json, row, definition);
 	dbvc_json_flag(json, "strict", proc->proisstrict);
 	dbvc_describe_function(catalog, json, "support", proc->prosupport);
 	if (body == BODY_COMPILED)

@@ -7,6 +7,8 @@
 
 #include "snapshot/snapshot.h"
 
+#include "utils/hsearch.h"
+
 /* A difference that was found, before it is decided whether it is listed. */
 typedef struct DbvcFound
 {
@@ -19,6 +21,8 @@ typedef struct DbvcFound
 	 * only because of something else; a rename may explain it.
 	 */
 	bool suspect;
+	bool same_object;	  /* proved by its OID */
+	const char *relation; /* whose columns it speaks of: identity afterwards */
 	/* renamed: the name, as it stands in the texts of others */
 	const char *old_name;
 	const char *new_name;
@@ -52,6 +56,8 @@ typedef struct DbvcSubject
 	const char *type;
 	const char *identity;
 	bool suspect;
+	bool same_object;
+	const char *relation;
 	StringInfoData path;
 	int found; /* how many differences there were */
 	/* of a column that got another name: of its constraint NOT NULL, when
@@ -84,6 +90,15 @@ extern Jsonb *dbvc_jsonb_string(const char *text);
 
 /* The definition of an entry. */
 extern Jsonb *dbvc_entry_body(const DbvcSide *side, const DbvcEntry *entry);
+/* Members of an object, in an order of their own. */
+typedef struct DbvcMember
+{
+	JsonbValue key;
+	JsonbValue value;
+} DbvcMember;
+extern DbvcMember *dbvc_object_members(JsonbContainer *object, int *count);
+extern bool dbvc_values_equal(JsonbValue *a, JsonbValue *b);
+extern bool dbvc_is_object(const JsonbValue *value);
 extern bool dbvc_is_array(const JsonbValue *value);
 /* Add what is altered of a subject; attribute, before and after may be NULL. */
 extern void dbvc_altered_add(DbvcSubject *subject, const char *attribute,
@@ -121,8 +136,25 @@ extern bool dbvc_is_same_constraint_name(const DbvcSubject *subject,
 extern void dbvc_found_columns(DbvcComparing *comparing, const char *change,
 							   const DbvcEntry *entry, const Jsonb *body);
 
+/* in difference_reference.c */
+
+/* Does it differ only by names of objects and columns that have been renamed, of which each still means the same? */
+extern bool dbvc_is_reference_renamed(HTAB *renames, const DbvcFound *found);
+
 /* in difference_rename.c */
 
+/* What a name is one of. */
+typedef enum DbvcNameKind
+{
+	DBVC_NAME_ANY,		/* in a text */
+	DBVC_NAME_LITERAL,	/* in quotation marks */
+	DBVC_NAME_IDENTITY, /* of an object in a schema */
+	DBVC_NAME_COLUMN,	/* relation.column: identity afterwards, name before */
+} DbvcNameKind;
+/* Has what had the one name got the other? */
+extern bool dbvc_was_renamed(HTAB *renames, DbvcNameKind kind,
+							 const char *before, Size before_length,
+							 const char *after, Size after_length);
 /* Names that others call a renamed object by, before and after; NULL when they cannot. */
 extern const char *dbvc_identity_name(const char *type, const char *identity);
 /* The differences that are listed: without those that a listed rename explains. */

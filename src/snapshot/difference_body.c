@@ -32,8 +32,8 @@ dbvc_entry_body(const DbvcSide *side, const DbvcEntry *entry)
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(dbvc_from_utf8(body))));
 }
 
-static bool
-is_object(const JsonbValue *value)
+bool
+dbvc_is_object(const JsonbValue *value)
 {
 	return value != NULL && value->type == jbvBinary &&
 		   JsonContainerIsObject(value->val.binary.data);
@@ -53,8 +53,8 @@ as_jsonb(JsonbValue *value)
 	return value != NULL ? JsonbValueToJsonb(value) : NULL;
 }
 
-static bool
-values_equal(JsonbValue *a, JsonbValue *b)
+bool
+dbvc_values_equal(JsonbValue *a, JsonbValue *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
@@ -77,6 +77,10 @@ dbvc_altered_add(DbvcSubject *subject, const char *attribute,
 					   subject->identity, attribute, before, after);
 
 	found->suspect = subject->suspect;
+	found->same_object = subject->same_object;
+	if (subject->relation != NULL)
+		found->relation =
+			MemoryContextStrdup(subject->comparing->result, subject->relation);
 	subject->found++;
 }
 
@@ -134,22 +138,16 @@ leave_path(DbvcSubject *subject, int before)
 
 /* ------------------------------------------------------------------ objects */
 
-typedef struct Member
-{
-	JsonbValue key;
-	JsonbValue value;
-} Member;
-
-static Member *
-members_of(JsonbContainer *object, int *count)
+DbvcMember *
+dbvc_object_members(JsonbContainer *object, int *count)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(object);
-	Member *members;
+	DbvcMember *members;
 	JsonbValue value;
 	int read = 0;
 
 	*count = JsonContainerSize(object);
-	members = palloc(Max(*count, 1) * sizeof(Member));
+	members = palloc(Max(*count, 1) * sizeof(DbvcMember));
 	(void) JsonbIteratorNext(&iterator, &value, false);
 	while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
 	{
@@ -184,8 +182,8 @@ dbvc_compare_objects(DbvcSubject *subject, JsonbContainer *before,
 {
 	int count_before;
 	int count_after;
-	Member *a = members_of(before, &count_before);
-	Member *b = members_of(after, &count_after);
+	DbvcMember *a = dbvc_object_members(before, &count_before);
+	DbvcMember *b = dbvc_object_members(after, &count_after);
 	int i = 0;
 	int j = 0;
 
@@ -247,7 +245,7 @@ dbvc_named_elements(JsonbContainer *array, DbvcElement **elements, int *count)
 		JsonbValue *value = getIthJsonbValueFromContainer(array, i);
 		JsonbValue name;
 
-		if (!is_object(value) ||
+		if (!dbvc_is_object(value) ||
 			getKeyJsonValueFromContainer(value->val.binary.data, "name", 4,
 										 &name) == NULL ||
 			name.type != jbvString)
@@ -375,11 +373,12 @@ static bool
 compare_with_none(DbvcSubject *subject, JsonbValue *object, bool after)
 {
 	int count;
-	Member *members;
+	DbvcMember *members;
 
-	if (!is_object(object) || JsonContainerSize(object->val.binary.data) == 0)
+	if (!dbvc_is_object(object) ||
+		JsonContainerSize(object->val.binary.data) == 0)
 		return false;
-	members = members_of(object->val.binary.data, &count);
+	members = dbvc_object_members(object->val.binary.data, &count);
 	for (int i = 0; i < count; i++)
 	{
 		int outer = enter_path(subject, members[i].key.val.string.val,
@@ -402,10 +401,10 @@ compare_values(DbvcSubject *subject, JsonbValue *before, JsonbValue *after)
 							   before == NULL))
 			add_at_path(subject, before, after);
 	}
-	else if (is_object(before) && is_object(after))
+	else if (dbvc_is_object(before) && dbvc_is_object(after))
 		dbvc_compare_objects(subject, before->val.binary.data,
 							 after->val.binary.data, NULL);
-	else if (!values_equal(before, after) &&
+	else if (!dbvc_values_equal(before, after) &&
 			 (!dbvc_is_array(before) || !dbvc_is_array(after) ||
 			  !compare_named(subject, before->val.binary.data,
 							 after->val.binary.data)))
@@ -420,9 +419,13 @@ dbvc_compare_bodies(DbvcComparing *comparing, const DbvcPair *pair)
 	DbvcSubject subject = {.comparing = comparing,
 						   .type = pair->after->type,
 						   .identity = dbvc_from_utf8(pair->after->identity),
-						   .suspect = pair->suspect};
+						   .suspect = pair->suspect,
+						   .same_object = pair->same_object};
 	bool columns = dbvc_compare_columns(&subject, pair, before, after);
 
+	subject.relation = pair->after->parent[0] != '\0'
+						   ? dbvc_from_utf8(pair->after->parent)
+						   : subject.identity;
 	initStringInfo(&subject.path);
 	if (JB_ROOT_IS_OBJECT(before) && JB_ROOT_IS_OBJECT(after))
 		dbvc_compare_objects(&subject, &before->root, &after->root,

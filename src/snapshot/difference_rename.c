@@ -8,6 +8,9 @@
  * had the old name where it now has the new one, and the rename itself is
  * listed.
  *
+ * References (difference_reference.c) need no such evidence: where all that a
+ * value says is which object or column is meant, OIDs prove that it means the same.
+ *
  * Names are looked for as wholes: a text is cut into chains of identifiers with
  * dots between them (public.t.id), and each run of a chain (public.t, id) is a
  * name.  String literals and whole strings are names too.  A name is known by a
@@ -18,15 +21,12 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* Elements of a chain; a longer one is cut. */
 #define CHAIN_MAX 8
 #define NAME_MAX_BYTES 600
-
-/* What the hashes of names are mixed with: a literal is no identifier. */
-#define SEED_NAME 0
-#define SEED_LITERAL 1
 
 typedef struct Names
 {
@@ -45,13 +45,13 @@ typedef struct RenameSlot
 /* ------------------------------------------------------------------- names */
 
 static uint64
-name_hash(const char *name, Size length, uint64 seed)
+name_hash(const char *name, Size length, DbvcNameKind kind)
 {
-	return hash_bytes_extended((const unsigned char *) name, length, seed);
+	return hash_bytes_extended((const unsigned char *) name, length, kind);
 }
 
 static void
-add_name(Names *names, const char *name, Size length, uint64 seed)
+add_name(Names *names, const char *name, Size length, DbvcNameKind kind)
 {
 	if (length == 0 || length > NAME_MAX_BYTES)
 		return;
@@ -63,7 +63,7 @@ add_name(Names *names, const char *name, Size length, uint64 seed)
 							: repalloc_huge(names->hashes,
 											names->allocated * sizeof(uint64));
 	}
-	names->hashes[names->count++] = name_hash(name, length, seed);
+	names->hashes[names->count++] = name_hash(name, length, kind);
 }
 
 static bool
@@ -124,7 +124,7 @@ read_chain(Names *names, const char *at, const char *end)
 			count--;
 		starts[count++] = at;
 		for (int i = 0; i < count; i++)
-			add_name(names, starts[i], stop - starts[i], SEED_NAME);
+			add_name(names, starts[i], stop - starts[i], DBVC_NAME_ANY);
 		at = stop;
 		if (at >= end || *at != '.')
 			break;
@@ -148,7 +148,7 @@ read_literal(Names *names, const char *at, const char *end)
 		else
 			break;
 	}
-	add_name(names, start, at - start, SEED_LITERAL);
+	add_name(names, start, at - start, DBVC_NAME_LITERAL);
 }
 
 static void
@@ -204,7 +204,7 @@ read_names(Names *names, const Jsonb *jsonb)
 			const char *whole = quote_identifier(
 				pnstrdup(value.val.string.val, value.val.string.len));
 
-			add_name(names, whole, strlen(whole), SEED_NAME);
+			add_name(names, whole, strlen(whole), DBVC_NAME_ANY);
 		}
 	}
 }
@@ -234,7 +234,8 @@ dbvc_identity_name(const char *type, const char *identity)
 										   "default acl",
 										   "publication relation",
 										   "publication namespace",
-										   "settings"};
+										   "settings",
+										   "privileges"};
 	const char *end = identity + strlen(identity);
 	const char *at = identity;
 
@@ -260,7 +261,8 @@ dbvc_identity_name(const char *type, const char *identity)
 /* ------------------------------------------------------------------ renames */
 
 static void
-add_rename(HTAB *renames, const char *before, const char *after, uint64 seed)
+add_rename(HTAB *renames, const char *before, const char *after,
+		   DbvcNameKind kind)
 {
 	uint64 key;
 	RenameSlot *slot;
@@ -268,11 +270,42 @@ add_rename(HTAB *renames, const char *before, const char *after, uint64 seed)
 
 	if (before == NULL || after == NULL || strcmp(before, after) == 0)
 		return;
-	key = name_hash(before, strlen(before), seed);
+	key = name_hash(before, strlen(before), kind);
 	slot = hash_search(renames, &key, HASH_ENTER, &there);
 	if (!there)
 		memset(&slot->new_names, 0, sizeof(Names));
-	add_name(&slot->new_names, after, strlen(after), seed);
+	add_name(&slot->new_names, after, strlen(after), kind);
+}
+
+/* What the names mean, whether the rename is listed or not. */
+static void
+add_meaning(HTAB *renames, const DbvcFound *found)
+{
+	if (found->old_name == NULL || found->new_name == NULL)
+		return;
+	if (found->relation == NULL)
+		add_rename(renames, found->old_name, found->new_name,
+				   DBVC_NAME_IDENTITY);
+	else
+		add_rename(renames,
+				   psprintf("%s.%s", found->relation, found->old_name),
+				   found->new_name, DBVC_NAME_COLUMN);
+}
+
+bool
+dbvc_was_renamed(HTAB *renames, DbvcNameKind kind, const char *before,
+				 Size before_length, const char *after, Size after_length)
+{
+	uint64 old = name_hash(before, before_length, kind);
+	uint64 new = name_hash(after, after_length, kind);
+	const RenameSlot *slot = hash_search(renames, &old, HASH_FIND, NULL);
+
+	for (int i = 0; slot != NULL && i < slot->new_names.count; i++)
+	{
+		if (slot->new_names.hashes[i] == new)
+			return true;
+	}
+	return false;
 }
 
 static char *
@@ -311,7 +344,7 @@ add_labels(HTAB *renames, const DbvcDifference *difference)
 
 		if (old->type == jbvString && new->type == jbvString)
 			add_rename(renames, literal_of(old), literal_of(new),
-					   SEED_LITERAL);
+					   DBVC_NAME_LITERAL);
 	}
 }
 
@@ -349,7 +382,9 @@ static bool
 is_consequence(HTAB *renames, const DbvcFound *found, MemoryContext scratch)
 {
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	bool explained = is_explained(renames, &found->difference);
+	bool explained =
+		dbvc_is_reference_renamed(renames, found) ||
+		(found->suspect && is_explained(renames, &found->difference));
 
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scratch);
@@ -357,9 +392,9 @@ is_consequence(HTAB *renames, const DbvcFound *found, MemoryContext scratch)
 	return explained;
 }
 
-/* The suspects among the renames, or among the others, that a rename does not explain are listed, and explain others. */
+/* Suspects among the renames that no other rename explains are listed, and explain others. */
 static void
-judge(HTAB *renames, List *found, bool renamed, MemoryContext scratch)
+judge_renames(HTAB *renames, List *found, MemoryContext scratch)
 {
 	ListCell *lc;
 
@@ -367,13 +402,26 @@ judge(HTAB *renames, List *found, bool renamed, MemoryContext scratch)
 	{
 		DbvcFound *one = lfirst(lc);
 
-		if (!one->suspect ||
-			(strcmp(one->difference.change, "renamed") == 0) != renamed ||
+		if (!one->suspect || strcmp(one->difference.change, "renamed") != 0 ||
 			is_consequence(renames, one, scratch))
 			continue;
 		one->suspect = false;
-		if (renamed)
-			add_rename(renames, one->old_name, one->new_name, SEED_NAME);
+		add_rename(renames, one->old_name, one->new_name, DBVC_NAME_ANY);
+	}
+}
+
+/* What is altered and no rename explains is listed. */
+static void
+judge_others(HTAB *renames, List *found, MemoryContext scratch)
+{
+	ListCell *lc;
+
+	foreach (lc, found)
+	{
+		DbvcFound *one = lfirst(lc);
+
+		if (strcmp(one->difference.change, "altered") == 0 && one->same_object)
+			one->suspect = is_consequence(renames, one, scratch);
 	}
 }
 
@@ -396,13 +444,14 @@ dbvc_without_consequences(List *found)
 	{
 		const DbvcFound *one = lfirst(lc);
 
+		add_meaning(renames, one);
 		if (one->suspect)
 			continue;
-		add_rename(renames, one->old_name, one->new_name, SEED_NAME);
+		add_rename(renames, one->old_name, one->new_name, DBVC_NAME_ANY);
 		add_labels(renames, &one->difference);
 	}
-	judge(renames, found, true, scratch);
-	judge(renames, found, false, scratch);
+	judge_renames(renames, found, scratch);
+	judge_others(renames, found, scratch);
 	foreach (lc, found)
 	{
 		const DbvcFound *one = lfirst(lc);
