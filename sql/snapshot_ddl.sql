@@ -57,7 +57,7 @@ SELECT dbvc.snapshot_capture('before') AS first \gset
 \pset tuples_only
 \pset format unaligned
 -- privileges and the names of columns in views are written otherwise by some majors
-\set changes 'SELECT change, object_type, identity, attribute, regexp_replace(replace(before::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g''), regexp_replace(replace(after::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g'') FROM dbvc.snapshot_diff(:''first''); ROLLBACK'
+\set changes 'SELECT change, object_type, replace(identity, '' on language '', '' language ''), attribute, regexp_replace(replace(before::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g''), regexp_replace(replace(after::text, ''arwdDxtm'', ''arwdDxt''), ''(?<![.])\\m(base|item|seen)\\.'', '''', ''g'') FROM dbvc.snapshot_diff(:''first''); ROLLBACK'
 
 -- nothing
 BEGIN; :changes;
@@ -192,7 +192,7 @@ BEGIN; ALTER FUNCTION f(int) RENAME TO renamed; :changes;
 BEGIN; ALTER FUNCTION f(int) IMMUTABLE STRICT PARALLEL SAFE COST 5; :changes;
 BEGIN; ALTER FUNCTION f(int) SECURITY DEFINER SET search_path = ddl; :changes;
 BEGIN; REVOKE EXECUTE ON FUNCTION f(int) FROM PUBLIC; :changes;
-BEGIN; CREATE PROCEDURE one_more() LANGUAGE sql BEGIN ATOMIC END; :changes;
+BEGIN; CREATE PROCEDURE one_more() LANGUAGE sql BEGIN ATOMIC SELECT 1 AS one; END; :changes;
 BEGIN; ALTER PROCEDURE p() RENAME TO renamed; :changes;
 BEGIN; CREATE AGGREGATE one_more(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0'); :changes;
 BEGIN; ALTER AGGREGATE total(int) RENAME TO renamed; :changes;

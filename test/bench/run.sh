@@ -11,6 +11,8 @@
 #   documents  an adopted table beside whole documents, triggers, and what is physically possible. Its parts:
 #              documents-write, -large, -small (one at a time; 100, 1000 and 5 items), -read, -bulk, -backfill, -empty
 #   documents-memory   a document of 100 MB, and a statement of a million; not among all
+#   snapshot   schemas of 100 to 10,000 tables: fingerprint, capture, drift and diff beside pg_dump, a query that
+#              makes one jsonb, and the bare reading of the catalogs
 #
 # Everything is measured in this run, on a throw-away server with fsync; the variants of a round run one
 # after another, in an order that moves on by one each round. A time is the median over the rounds, a
@@ -18,8 +20,8 @@
 # the goals and whether they were met, and never fails for being slow. Everything takes about twenty minutes.
 #
 # What one may set, besides what test/lib.sh heeds: DBVC_BENCH_ROUNDS (5), DBVC_BENCH_N (1000 migrations
-# to apply), DBVC_BENCH_TOOLS (sqitch dbmate node-pg-migrate postgrator liquibase; empty for none). What cannot
-# be installed is left out, loudly.
+# to apply), DBVC_BENCH_TABLES (100 1000 10000: the schemas of snapshot), DBVC_BENCH_TOOLS (sqitch dbmate node-pg-migrate
+# postgrator liquibase; empty for none). What cannot be installed is left out, loudly.
 set -euo pipefail
 # shellcheck source=test/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -29,6 +31,8 @@ set -euo pipefail
 . "$(dirname "$0")/client.sh"
 # shellcheck source=test/bench/documents.sh
 . "$(dirname "$0")/documents.sh"
+# shellcheck source=test/bench/snapshots.sh
+. "$(dirname "$0")/snapshots.sh"
 
 rounds=${DBVC_BENCH_ROUNDS:-5}
 count=${DBVC_BENCH_N:-1000}
@@ -126,6 +130,7 @@ shared_buffers = '512MB'
 min_wal_size = '2GB'
 max_wal_size = '4GB'
 checkpoint_timeout = '30min'
+max_locks_per_transaction = 512
 CONF
   lib_as_user pg_ctl -D "$lib_work/data" -l "$lib_work/server.log" -s -w restart </dev/null
   lib_psql -d postgres -c 'CREATE DATABASE bench_empty'
@@ -371,7 +376,7 @@ case_plan() {
 
 # ---- the run ----
 
-all_cases=(apply idle register overhead plan client client-again documents)
+all_cases=(apply idle register overhead plan client client-again documents snapshot)
 cases=("$@")
 [ $# -gt 0 ] || cases=("${all_cases[@]}")
 for name in "${cases[@]}"; do

@@ -44,6 +44,11 @@ make_texts() { # make_texts N
       'CREATE TABLE t%04d (id bigint PRIMARY KEY, name text NOT NULL, created timestamptz DEFAULT now())' $(((i + 1) / 2))
     else printf -v "texts[$i]" 'ALTER TABLE t%04d ADD COLUMN note text' $((i / 2)); fi
   done
+}
+
+# What program_ms runs programs with
+make_timer() {
+  [ ! -e "$lib_work/time.sh" ] || return 0
   printf '%s\n' 'while [[ $1 = *=* && $1 != -* ]]; do export "$1"; shift; done' \
     'from=$EPOCHREALTIME' \
     '"$@" >"$TMPDIR/out" 2>&1 </dev/null || { echo "failed: $*"; cat "$TMPDIR/out"; exit 1; } >&2' \
@@ -56,6 +61,7 @@ make_texts() { # make_texts N
 program_ms() { # program_ms DIR [NAME=VALUE...] PROGRAM [ARG...]
   local dir=$1
   shift
+  make_timer
   (cd "$dir" && lib_as_user bash "$lib_work/time.sh" "$@") || lib_die "failed: $*"
 }
 
