@@ -36,7 +36,7 @@ my $partitions = int(1000 * $scale);
 my $name = '"' . 'ü' x 30 . 'x.""' . '"'; # of 63 bytes
 
 $node->safe_psql($db, 'CREATE TABLE wide (' . join(', ', map { "c$_ int" } 1 .. 1600) . ')');
-$node->safe_psql($db, "CREATE TABLE parted (id int, v text) PARTITION BY LIST (id); CREATE INDEX ON parted (v); DO \$\$ BEGIN FOR i IN 1..$partitions LOOP EXECUTE format('CREATE TABLE part_%s PARTITION OF parted FOR VALUES IN (%s)', i, i); END LOOP; END \$\$");
+$node->safe_psql($db, "CREATE TABLE parted (id int, v int) PARTITION BY LIST (id); CREATE INDEX ON parted (v); DO \$\$ BEGIN FOR i IN 1..$partitions LOOP EXECUTE format('CREATE TABLE part_%s PARTITION OF parted FOR VALUES IN (%s)', i, i); END LOOP; END \$\$");
 $node->safe_psql($db, 'CREATE TABLE deep_0 (a int CHECK (a > 0))');
 $node->safe_psql($db, join(';', map { "CREATE TABLE deep_$_ (c$_ int) INHERITS (deep_" . ($_ - 1) . ')' } 1 .. 50));
 $node->safe_psql($db, 'CREATE VIEW view_0 AS SELECT a FROM deep_0');
