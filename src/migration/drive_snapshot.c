@@ -30,8 +30,7 @@ take_snapshot(void *arg)
 								 true, 0, false);
 	/* after a commit a procedure has none, and long values are read by one */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) dbvc_snapshot_keep(dbvc_capture_live(NULL, false), arg, NIL, false,
-							  GetUserId());
+	(void) dbvc_snapshot_take(arg, NIL, false, GetUserId());
 	PopActiveSnapshot();
 	AtEOXact_GUC(false, guc_level);
 }
