@@ -150,6 +150,11 @@ SELECT line FROM public.define('pg_proc', 'proc(int, date)'::regprocedure);
 CREATE FUNCTION windowed() RETURNS int8 LANGUAGE internal WINDOW AS 'window_row_number';
 SELECT line FROM public.define('pg_proc', 'windowed()'::regprocedure);
 
+-- a text of more than a megabyte is told by its hash
+DO $$ BEGIN EXECUTE format('CREATE FUNCTION long() RETURNS int LANGUAGE plpgsql AS %L', 'BEGIN END -- ' || repeat('ü', 524288)); END $$;
+SELECT line FROM public.define('pg_proc', 'long()'::regprocedure);
+SELECT length(convert_to(prosrc, 'UTF8')), encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') FROM pg_proc WHERE oid = 'long()'::regprocedure;
+
 -- ---- transforms ----
 
 CREATE FUNCTION from_sql(internal) RETURNS internal LANGUAGE internal IMMUTABLE STRICT AS 'prsd_lextype';

@@ -12,6 +12,9 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
+/* What is longer does not fit into a jsonb; its hash stands for it. */
+#define BODY_MAX_BYTES (200 * 1000 * 1000)
+
 static void compare_values(DbvcSubject *subject, JsonbValue *before,
 						   JsonbValue *after);
 
