@@ -150,6 +150,11 @@ SELECT line FROM public.define('pg_proc', 'proc(int, date)'::regprocedure);
 CREATE FUNCTION windowed() RETURNS int8 LANGUAGE internal WINDOW AS 'window_row_number';
 SELECT line FROM public.define('pg_proc', 'windowed()'::regprocedure);
 
+-- a text of more than a megabyte is told by its hash
+DO $$ BEGIN EXECUTE format('CREATE FUNCTION long() RETURNS int LANGUAGE plpgsql AS %L', 'BEGIN END -- ' || repeat('ü', 524288)); END $$;
+SELECT line FROM public.define('pg_proc', 'long()'::regprocedure);
+SELECT length(convert_to(prosrc, 'UTF8')), encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') FROM pg_proc WHERE oid = 'long()'::regprocedure;
+
 -- ---- transforms ----
 
 CREATE FUNCTION from_sql(internal) RETURNS internal LANGUAGE internal IMMUTABLE STRICT AS 'prsd_lextype';
@@ -241,7 +246,7 @@ COMMENT ON FOREIGN DATA WRAPPER defs_fdw IS 'a wrapper';
 GRANT USAGE ON FOREIGN DATA WRAPPER defs_fdw TO regress_dbvc_def_reader;
 SELECT line FROM pg_foreign_data_wrapper, public.define('pg_foreign_data_wrapper', oid) WHERE fdwname = 'defs_fdw';
 CREATE FOREIGN DATA WRAPPER defs_free;
-CREATE SERVER "defs Server" TYPE 'a' VERSION '1' FOREIGN DATA WRAPPER defs_free OPTIONS (port '1', "API_Token" 'very secret', dbname 'a=b', passwd_file 'very secret');
+CREATE SERVER "defs Server" TYPE 'a' VERSION '1' FOREIGN DATA WRAPPER defs_free OPTIONS (port '1', "API_Token" 'very secret', dbname 'a=b', passwd_file 'very secret', passcode 'very secret', apikey 'very secret', password_encryption 'md5');
 COMMENT ON SERVER "defs Server" IS 'a server';
 SELECT line FROM pg_foreign_server, public.define('pg_foreign_server', oid) WHERE srvname = 'defs Server';
 CREATE USER MAPPING FOR PUBLIC SERVER "defs Server" OPTIONS ("user" 'very secret', password 'very secret');
@@ -288,6 +293,9 @@ SELECT object_type, identity, body ? 'acl' FROM pg_language, dbvc.definition_of(
 -- but not dbvc's own
 GRANT SELECT ON dbvc.change_event TO PUBLIC;
 SELECT count(line) FROM public.define('pg_class', 'dbvc.change_event'::regclass);
+-- what somebody else has put into its schema is no part of it
+CREATE FUNCTION dbvc.guest() RETURNS int LANGUAGE sql AS 'SELECT 1';
+SELECT line FROM public.define('pg_proc', 'dbvc.guest()'::regprocedure);
 ROLLBACK;
 
 -- ---- security labels, of any provider ----

@@ -186,6 +186,17 @@ SELECT dbvc.snapshot_capture() AS s \gset
 ALTER TABLE "Diff.2".orders RENAME TO buyers;
 CREATE OR REPLACE VIEW "Diff.2".report AS SELECT c.email, o.amount, 'sad'::"Diff.2".feeling AS mood FROM "Diff.2".buyers c JOIN diff.client o ON o.id = c.id;
 SELECT change, object_type, identity, attribute FROM dbvc.snapshot_diff(:'s');
+-- the same words where they are no names
+CREATE TABLE diff.words (i int, "0.1" int, own1 int);
+CREATE TABLE diff.setting (y text) WITH (toast.autovacuum_vacuum_scale_factor = 0.1);
+CREATE VIEW diff.saying AS SELECT i AS said, 'i is not own1'::text AS words FROM diff.words;
+SELECT dbvc.snapshot_capture() AS s \gset
+ALTER TABLE diff.words RENAME "0.1" TO "0.2";
+ALTER TABLE diff.words RENAME i TO j;
+ALTER TABLE diff.setting SET (toast.autovacuum_vacuum_scale_factor = 0.2);
+SELECT * FROM dbvc.snapshot_diff(:'s');
+CREATE OR REPLACE VIEW diff.saying AS SELECT j AS said, 'j is not own1'::text AS words FROM diff.words;
+SELECT change, object_type, identity, attribute FROM dbvc.snapshot_diff(:'s');
 -- a role is no object of a snapshot: its owners are listed
 ALTER TABLE diff.client OWNER TO regress_dbvc_diff;
 SELECT dbvc.snapshot_capture() AS s \gset

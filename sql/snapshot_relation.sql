@@ -106,6 +106,7 @@ CLUSTER target USING simple;
 ALTER TABLE source ALTER a SET NOT NULL;
 CREATE UNIQUE INDEX identity ON source (a);
 ALTER TABLE source REPLICA IDENTITY USING INDEX identity;
+ALTER TABLE source DISABLE TRIGGER ALL;
 COMMENT ON INDEX simple IS 'so simple';
 COMMENT ON INDEX target_pkey IS 'behind the key';
 COMMENT ON CONSTRAINT target_pkey ON target IS 'the key';

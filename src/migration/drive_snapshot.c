@@ -10,17 +10,29 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+
+/* So many milliseconds a snapshot waits for a lock that somebody holds. */
+#define LOCK_PATIENCE 10000
 
 static void
 take_snapshot(void *arg)
 {
+	int guc_level = NewGUCNestLevel();
+
+	/* others wait for the run lock meanwhile */
+	if (LockTimeout == 0 || LockTimeout > LOCK_PATIENCE)
+		(void) set_config_option("lock_timeout", psprintf("%d", LOCK_PATIENCE),
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
 	/* after a commit a procedure has none, and long values are read by one */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) dbvc_snapshot_keep(dbvc_capture_live(NULL, false), arg, NIL, false,
-							  GetUserId());
+	(void) dbvc_snapshot_take(arg, NIL, false, GetUserId());
 	PopActiveSnapshot();
+	AtEOXact_GUC(false, guc_level);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 /* So often a rehearsal is repeated in which others changed definitions. */
@@ -169,17 +170,32 @@ dbvc_run_execute_whole(DbvcRun *run, DbvcAfterStatement after, void *arg)
 
 typedef struct Proof
 {
+	MemoryContext context; /* of the captures, which are large */
 	DbvcRehearsal *rehearsal;
 	DbvcAfterStatement after;
 	void *arg;
 	DbvcCapture *before;
 	List *differences; /* of char *: what the way back leaves behind */
+	bool others;	   /* other sessions have changed definitions */
 } Proof;
+
+static void
+capture_before(Proof *proof)
+{
+	MemoryContext old = MemoryContextSwitchTo(proof->context);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	proof->before = dbvc_capture_live(NULL, false);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+}
 
 /* What differs now, a line each; NIL if nothing does. */
 static List *
-differences_since(DbvcCapture *before)
+differences_since(const Proof *proof)
 {
+	DbvcCapture *before = proof->before;
+	MemoryContext old = MemoryContextSwitchTo(proof->context);
 	List *lines = NIL;
 	ListCell *lc;
 
@@ -189,6 +205,7 @@ differences_since(DbvcCapture *before)
 										  dbvc_capture_live(before, false)))
 		lines = lappend(lines, dbvc_difference_text(lfirst(lc)));
 	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
 	return lines;
 }
 
@@ -201,7 +218,7 @@ go_back(void *arg)
 	dbvc_constraints_as_at_start();
 	dbvc_run_execute_whole(back, NULL, NULL);
 	if (back->error == NULL)
-		proof->differences = differences_since(proof->before);
+		proof->differences = differences_since(proof);
 }
 
 static char *
@@ -252,9 +269,7 @@ there_and_back(void *arg)
 	ErrorData *error;
 
 	dbvc_constraints_as_at_start();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	proof->before = dbvc_capture_live(NULL, false);
-	PopActiveSnapshot();
+	capture_before(proof);
 	dbvc_run_execute_whole(run, proof->after, proof->arg);
 	if (run->error != NULL)
 		return;
@@ -273,10 +288,12 @@ there_and_back(void *arg)
  * Other sessions may change definitions while a rehearsal runs.  What differs
  * now, after everything was rolled back, is not the scripts' doing.
  */
-static bool
-is_others_doing(const Proof *proof)
+static void
+look_at_others(void *arg)
 {
-	return differences_since(proof->before) != NIL;
+	Proof *proof = arg;
+
+	proof->others = differences_since(proof) != NIL;
 }
 
 static ErrorData *
@@ -314,13 +331,18 @@ rehearse(Proof *proof)
 	for (int round = 1;; round++)
 	{
 		ErrorData *error = rehearse_once(proof);
+		ErrorData *disturbed;
 
-		if (error == NULL || proof->differences == NIL ||
-			!is_others_doing(proof))
+		if (error == NULL || proof->differences == NIL)
 			return error;
-		if (round == MAX_ROUNDS)
-			return dbvc_subtransaction(raise_never_still,
-									   proof->rehearsal->run, false);
+		disturbed = dbvc_subtransaction(look_at_others, proof, false);
+		if (disturbed == NULL && !proof->others)
+			return error;
+		if (disturbed == NULL && round == MAX_ROUNDS)
+			disturbed = dbvc_subtransaction(raise_never_still,
+											proof->rehearsal->run, false);
+		if (disturbed != NULL)
+			return disturbed;
 	}
 }
 
@@ -331,9 +353,13 @@ dbvc_rehearse(DbvcRehearsal *rehearsal, DbvcAfterStatement after, void *arg)
 	DbvcRun *back = rehearsal->back;
 	ErrorData *error;
 
+	proof.context =
+		AllocSetContextCreate(CurrentMemoryContext, "dbvc rehearsal",
+							  ALLOCSET_DEFAULT_SIZES);
 	/* a script that cannot be parsed need not be tried */
 	if (back->error == NULL)
 		back->error = rehearse(&proof);
+	MemoryContextDelete(proof.context);
 	error = back->error;
 	if (error == NULL)
 		return;

@@ -68,6 +68,7 @@
 #include "catalog/pg_ts_template.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_user_mapping.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -263,7 +264,10 @@ dbvc_catalog_skips(Oid relation, HeapTuple tuple)
 		case AttributeRelationId:
 			return ((Form_pg_attribute) GETSTRUCT(tuple))->attnum < 0;
 		case TriggerRelationId:
-			return ((Form_pg_trigger) GETSTRUCT(tuple))->tgisinternal;
+			/* those of constraints count when somebody has switched them off */
+			return ((Form_pg_trigger) GETSTRUCT(tuple))->tgisinternal &&
+				   ((Form_pg_trigger) GETSTRUCT(tuple))->tgenabled ==
+					   TRIGGER_FIRES_ON_ORIGIN;
 		case SubscriptionRelationId:
 			return ((Form_pg_subscription) GETSTRUCT(tuple))->subdbid !=
 				   MyDatabaseId;

@@ -47,6 +47,7 @@
 	X(REWRITE, RewriteRelationId, RewriteOidIndexId, 0, Anum_pg_rewrite_oid, RewriteRelationId) \
 	X(VIEW_RULE, RewriteRelationId, RewriteRelRulenameIndexId, 0, Anum_pg_rewrite_ev_class, InvalidOid) \
 	X(TRIGGER, TriggerRelationId, TriggerOidIndexId, 0, Anum_pg_trigger_oid, TriggerRelationId) \
+	X(CONSTRAINT_TRIGGER, TriggerRelationId, TriggerConstraintIndexId, 0, Anum_pg_trigger_tgconstraint, InvalidOid) \
 	X(POLICY, PolicyRelationId, PolicyOidIndexId, 0, Anum_pg_policy_oid, PolicyRelationId) \
 	X(STATISTIC, StatisticExtRelationId, StatisticExtOidIndexId, 0, Anum_pg_statistic_ext_oid, StatisticExtRelationId) \
 	X(TYPE, TypeRelationId, TypeOidIndexId, 0, Anum_pg_type_oid, TypeRelationId) \
@@ -118,7 +119,7 @@ typedef struct DbvcCatalog DbvcCatalog;
  * Open the catalogs under a registered snapshot, in the current memory
  * context, which must outlive it.  full: read everything now, and sum it up;
  * else rows are fetched when asked for.  Takes AccessShareLock on system catalogs, released at
- * once.  Left out: system columns, internal triggers, rows of pg_depend that
+ * once.  Left out: system columns, internal triggers that fire as usual, rows of pg_depend that
  * say neither membership of an extension nor who owns a sequence, an index of a constraint or a toast table.
  */
 extern DbvcCatalog *dbvc_catalog_open(Snapshot snapshot, bool full);

@@ -10,7 +10,9 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 
@@ -170,6 +172,40 @@ exclusion_method(DbvcCatalog *catalog, Oid index)
 			   : NULL;
 }
 
+static int
+compare_texts(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/*
+ * Key "switched_off": tables on which ALTER TABLE ... DISABLE TRIGGER ALL or the
+ * like keeps the constraint's own triggers from firing, so that nothing is
+ * checked there.
+ */
+static void
+describe_switched_off(DbvcCatalog *catalog, Oid constraint, DbvcJson *json)
+{
+	List *names = NIL;
+
+	for (DbvcRow *row =
+			 dbvc_catalog_row(catalog, DBVC_SHELF_CONSTRAINT_TRIGGER,
+							  constraint);
+		 row != NULL; row = row->next)
+	{
+		Form_pg_trigger trigger = dbvc_form(row, pg_trigger);
+		const char *table = dbvc_name_relation(catalog, trigger->tgrelid);
+
+		if (trigger->tgisinternal &&
+			trigger->tgenabled != TRIGGER_FIRES_ON_ORIGIN &&
+			trigger->tgenabled != TRIGGER_FIRES_ALWAYS &&
+			!dbvc_is_among(table, names))
+			names = lappend(names, unconstify(char *, table));
+	}
+	list_sort(names, compare_texts);
+	dbvc_json_texts(json, "switched_off", names);
+}
+
 /* Members from "elements" to "inherited". */
 static void
 describe_middle(DbvcCatalog *catalog, const DbvcRow *row,
@@ -237,6 +273,7 @@ dbvc_define_constraint(DbvcCatalog *catalog, const DbvcRow *row,
 											&definition->unstable));
 	if (foreign)
 		describe_references(catalog, row, json);
+	describe_switched_off(catalog, constraint->oid, json);
 	dbvc_json_text(json, "type", type);
 	dbvc_json_flag(json, "without_overlaps", !foreign && period);
 	return true;

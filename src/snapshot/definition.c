@@ -170,7 +170,6 @@ static const struct
 	{"xmloption", "content"},
 	{"array_nulls", "on"},
 	{"standard_conforming_strings", "on"},
-	{"escape_string_warning", "off"},
 	{"transform_null_equals", "off"},
 	{"default_text_search_config", "pg_catalog.simple"},
 };

@@ -163,6 +163,8 @@ extern bool dbvc_define_setting(DbvcCatalog *, const DbvcRow *,
 /* ---- json.c ---- */
 
 #define DBVC_JSON_DEPTH 16
+/* Longer texts are told by their length and hash. */
+#define DBVC_JSON_TEXT_MAX (1024 * 1024)
 struct DbvcJson
 {
 	StringInfo buf;

@@ -20,7 +20,9 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
 
@@ -181,11 +183,23 @@ print_query(void *arg)
 	print->text = pg_get_querydef((Query *) print->node, false);
 }
 
-/* Do what locks relations; the locks do not stay. */
+/*
+ * Do what locks relations; the locks do not stay.  Who waits for nothing else
+ * shall not wait for ever: an open transaction with a lock would keep everybody
+ * from taking a snapshot.
+ */
 static void
 print_and_unlock(void (*work)(void *arg), Print *print)
 {
-	ErrorData *error = dbvc_subtransaction(work, print, false);
+	int level = NewGUCNestLevel();
+	ErrorData *error;
+
+	if (LockTimeout == 0)
+		(void) set_config_option("lock_timeout", "10s", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+	error = dbvc_subtransaction(work, print, false);
+	AtEOXact_GUC(false, level);
 
 	if (error != NULL)
 		ReThrowError(error);

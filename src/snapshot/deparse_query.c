@@ -42,25 +42,57 @@ typedef struct Disguise
 /* ------------------------------------------------------ is it one of those? */
 
 static bool
-entry_suits(DbvcCatalog *catalog, const RangeTblEntry *rte)
+has_join(const Query *query)
+{
+	ListCell *cell;
+
+	foreach (cell, query->rtable)
+		if (((RangeTblEntry *) lfirst(cell))->rtekind == RTE_JOIN)
+			return true;
+	return false;
+}
+
+/* Of names that were given to columns, does the text show any?  Of relations
+ * it shows none that are the columns' own. */
+static bool
+shows_names(const Alias *alias, const char **names, int count)
+{
+	ListCell *cell;
+	int i = 0;
+
+	foreach (cell, alias->colnames)
+	{
+		if (i >= count || strcmp(strVal(lfirst(cell)), names[i]) != 0)
+			return true;
+		i++;
+	}
+	return false;
+}
+
+static bool
+entry_suits(DbvcCatalog *catalog, const Query *query, RangeTblEntry *rte)
 {
 	int count = 0;
 	const char **names;
+	bool gaps = false;
 	DbvcRow *row = dbvc_catalog_row(catalog, DBVC_SHELF_CLASS, rte->relid);
 
-	/* those of the system go by their bare names, unless they must not; of
-	 * names that were given to columns, the text shows only those that matter */
+	/* those of the system go by their bare names, unless they must not */
 	if (row == NULL || rte->tablesample != NULL ||
-		dbvc_form(row, pg_class)->relnamespace == PG_CATALOG_NAMESPACE ||
-		(rte->alias != NULL && rte->alias->colnames != NIL))
+		dbvc_form(row, pg_class)->relnamespace == PG_CATALOG_NAMESPACE)
 		return false;
 	names = dbvc_column_names(catalog, rte->relid, &count);
-	/* columns that came or went since: the deparser knows what to do */
-	if (count != list_length(rte->eref->colnames))
-		return false;
 	for (int i = 0; i < count; i++)
-		if (names[i] == NULL || names[i][0] == '\0')
-			return false;
+		gaps |= names[i] == NULL || names[i][0] == '\0';
+	/* the columns of a join follow those that came or went since */
+	if ((gaps || count != list_length(rte->eref->colnames)) && has_join(query))
+		return false;
+	if (rte->alias == NULL || rte->alias->colnames == NIL)
+		return true;
+	if (gaps)
+		return false;
+	if (!shows_names(rte->alias, names, count))
+		rte->alias->colnames = NIL;
 	return true;
 }
 
@@ -76,8 +108,8 @@ collect(Node *node, void *arg)
 		Query *query = (Query *) node;
 		ListCell *cell;
 
-		/* others have a relation to write to; locks follow relations */
-		if (query->commandType != CMD_SELECT || query->rowMarks != NIL)
+		/* others have a relation to write to */
+		if (query->commandType != CMD_SELECT)
 			disguise->unsuited = true;
 		foreach (cell, query->rtable)
 		{
@@ -88,7 +120,7 @@ collect(Node *node, void *arg)
 				disguise->unsuited = true;
 			if (rte->rtekind != RTE_RELATION)
 				continue;
-			if (!entry_suits(disguise->catalog, rte))
+			if (!entry_suits(disguise->catalog, query, rte))
 				disguise->unsuited = true;
 			disguise->entries = lappend(disguise->entries, rte);
 		}
@@ -131,7 +163,8 @@ disguise_entry(DbvcCatalog *catalog, RangeTblEntry *rte, Source *source, int n)
 	List *columns = NIL;
 
 	for (int i = 0; i < count; i++)
-		columns = lappend(columns, makeString(unconstify(char *, names[i])));
+		columns = lappend(columns, makeString(names[i] ? pstrdup(names[i])
+													   : pstrdup("")));
 	source->name = NameStr(class->relname);
 	source->shown = dbvc_name_relation(catalog, rte->relid);
 	if (!rte->inh)

@@ -288,11 +288,19 @@ dbvc_describe_labels(DbvcCatalog *catalog, DbvcJson *json, Oid classid,
 static bool
 is_secret(const char *name)
 {
-	static const char *const words[] = {"password", "passwd", "secret",
-										"token", "credential"};
-	char *lower = pstrdup(name);
+	static const char *const words[] = {"pass",		   "pwd",
+										"secret",	   "token",
+										"cred",		   "jwt",
+										"apikey",	   "api_key",
+										"access_key",  "private_key",
+										"signing_key", "encryption_key",
+										"auth_key",	   "sslkey"};
+	char *lower;
 	bool secret = false;
 
+	if (strcmp(name, "password_encryption") == 0)
+		return false; /* how, not which */
+	lower = pstrdup(name);
 	for (char *p = lower; *p != '\0'; p++)
 		*p = pg_ascii_tolower((unsigned char) *p);
 	for (int i = 0; i < lengthof(words); i++)

@@ -139,17 +139,30 @@ extern void dbvc_found_columns(DbvcComparing *comparing, const char *change,
 /* in difference_reference.c */
 
 /* Does it differ only by names of objects and columns that have been renamed, of which each still means the same? */
-extern bool dbvc_is_reference_renamed(HTAB *renames, const DbvcFound *found);
+extern bool dbvc_is_same_meaning(HTAB *renames, const DbvcFound *found);
+
+/* in difference_text.c */
+
+/* Are two texts the same but for names that have been renamed? */
+extern bool dbvc_text_is_same(HTAB *renames, const char *before,
+							  Size before_length, const char *after,
+							  Size after_length);
+/* The name with which a text begins, a.b.c; or NULL. */
+extern const char *dbvc_first_name(const char *text);
+/* The c of a.b.c. */
+extern const char *dbvc_last_name(const char *name);
 
 /* in difference_rename.c */
 
 /* What a name is one of. */
 typedef enum DbvcNameKind
 {
-	DBVC_NAME_ANY,		/* in a text */
-	DBVC_NAME_LITERAL,	/* in quotation marks */
-	DBVC_NAME_IDENTITY, /* of an object in a schema */
-	DBVC_NAME_COLUMN,	/* relation.column: identity afterwards, name before */
+	DBVC_NAME_ANY,		 /* in a text */
+	DBVC_NAME_LITERAL,	 /* in quotation marks */
+	DBVC_NAME_IDENTITY,	 /* of an object in a schema */
+	DBVC_NAME_OLD_ALIAS, /* of what was renamed: stands for "" */
+	DBVC_NAME_NEW_ALIAS,
+	DBVC_NAME_COLUMN, /* relation.column: identity afterwards, name before */
 } DbvcNameKind;
 /* Has what had the one name got the other? */
 extern bool dbvc_was_renamed(HTAB *renames, DbvcNameKind kind,

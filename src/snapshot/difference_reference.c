@@ -29,6 +29,26 @@ is_reference(const char *key)
 	return false;
 }
 
+/* Keys of values that are no names of objects of a snapshot, and hold none. */
+static bool
+is_no_name(const char *key)
+{
+	static const char *const keys[] = {"acl",	   "body",
+									   "comment",  "fdw_options",
+									   "options",  "owner",
+									   "settings", "security_labels",
+									   "storage",  "tablespace",
+									   "version",  "toast_options",
+									   "provider", "not_null_constraint"};
+
+	for (int i = 0; i < lengthof(keys); i++)
+	{
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Is the one the old name of something, and the other its new one?  rest: what
  * stands behind both. */
 static bool
@@ -139,15 +159,17 @@ static bool
 column_is_same(HTAB *renames, const DbvcFound *found, const char *before,
 			   const char *after)
 {
-	const char *old;
-	const char *new;
+	const char *old = quote_identifier(before);
+	const char *new = quote_identifier(after);
 
+	if (found->suspect && dbvc_was_renamed(renames, DBVC_NAME_ANY, old,
+										   strlen(old), new, strlen(new)))
+		return true;
 	/* a foreign key's columns on the other side are of another table */
 	if (found->relation == NULL ||
 		strncmp(found->difference.attribute, "references", 10) == 0)
 		return false;
-	old = psprintf("%s.%s", found->relation, quote_identifier(before));
-	new = quote_identifier(after);
+	old = psprintf("%s.%s", found->relation, old);
 	return dbvc_was_renamed(renames, DBVC_NAME_COLUMN, old, strlen(old), new,
 							strlen(new));
 }
@@ -216,11 +238,15 @@ value_is_same(HTAB *renames, const DbvcFound *found, const char *key,
 	new = pnstrdup(after->val.string.val, after->val.string.len);
 	if (strcmp(key, "column") == 0 || strcmp(key, "columns") == 0)
 		return column_is_same(renames, found, old, new);
-	if (strcmp(key, "owned_by") == 0 || strcmp(key, "identity_of") == 0)
-		return owner_is_same(renames, old, new);
-	if (strcmp(key, "default") == 0)
-		return sequence_is_same(renames, old, new);
-	return is_reference(key) && object_is_same(renames, old, new);
+	if (is_reference(key) && object_is_same(renames, old, new))
+		return true;
+	if ((strcmp(key, "owned_by") == 0 || strcmp(key, "identity_of") == 0) &&
+		owner_is_same(renames, old, new))
+		return true;
+	if (strcmp(key, "default") == 0 && sequence_is_same(renames, old, new))
+		return true;
+	return found->suspect && !is_no_name(key) &&
+		   dbvc_text_is_same(renames, old, strlen(old), new, strlen(new));
 }
 
 static void
@@ -235,16 +261,37 @@ root_value(const Jsonb *jsonb, JsonbValue *value)
 	value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
 }
 
+/* A path with an element that is none of names. */
+static bool
+path_has_no_names(const char *path)
+{
+	const char *start = path;
+	bool quoted = false;
+
+	for (const char *at = path;; at++)
+	{
+		quoted ^= *at == '"';
+		if (*at != '\0' && (*at != '.' || quoted))
+			continue;
+		if (is_no_name(pnstrdup(start, at - start)))
+			return true;
+		if (*at == '\0')
+			return false;
+		start = at + 1;
+	}
+}
+
 bool
-dbvc_is_reference_renamed(HTAB *renames, const DbvcFound *found)
+dbvc_is_same_meaning(HTAB *renames, const DbvcFound *found)
 {
 	const DbvcDifference *difference = &found->difference;
-	const char *key = difference->attribute;
+	const char *key = difference->attribute ? difference->attribute : "";
 	JsonbValue before;
 	JsonbValue after;
 
-	if (!found->same_object || key == NULL || difference->before == NULL ||
-		difference->after == NULL)
+	if ((!found->same_object && !found->suspect) ||
+		difference->before == NULL || difference->after == NULL ||
+		path_has_no_names(key))
 		return false;
 	if (strrchr(key, '.') != NULL)
 		key = strrchr(key, '.') + 1;

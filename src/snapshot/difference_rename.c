@@ -3,18 +3,15 @@
  *		What differs only because something else was renamed.
  *
  * A renamed table shows in the text of every view and constraint that mentions
- * it, though nobody has touched these.  Such a difference is left out when three things come
- * together: the object's own catalog rows are the same on both sides, its text
- * had the old name where it now has the new one, and the rename itself is
- * listed.
+ * it, though nobody has touched these.  Such a difference is left out when three
+ * things come together: the object's own catalog rows are the same on both
+ * sides, its text is the same but for what was renamed (difference_text.c), and
+ * the rename itself is listed.
  *
  * References (difference_reference.c) need no such evidence: where all that a
  * value says is which object or column is meant, OIDs prove that it means the same.
  *
- * Names are looked for as wholes: a text is cut into chains of identifiers with
- * dots between them (public.t.id), and each run of a chain (public.t, id) is a
- * name.  String literals and whole strings are names too.  A name is known by a
- * hash of 64 bits, so that a text is read once, however much was renamed.
+ * A name is known by a hash of 64 bits.
  */
 #include "snapshot/difference.h"
 
@@ -23,10 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-
-/* Elements of a chain; a longer one is cut. */
-#define CHAIN_MAX 8
-#define NAME_MAX_BYTES 600
 
 typedef struct Names
 {
@@ -53,8 +46,6 @@ name_hash(const char *name, Size length, DbvcNameKind kind)
 static void
 add_name(Names *names, const char *name, Size length, DbvcNameKind kind)
 {
-	if (length == 0 || length > NAME_MAX_BYTES)
-		return;
 	if (names->count == names->allocated)
 	{
 		names->allocated = Max(16, names->allocated * 2);
@@ -64,165 +55,6 @@ add_name(Names *names, const char *name, Size length, DbvcNameKind kind)
 											names->allocated * sizeof(uint64));
 	}
 	names->hashes[names->count++] = name_hash(name, length, kind);
-}
-
-static bool
-starts_identifier(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-		   IS_HIGHBIT_SET(c);
-}
-
-static bool
-is_operator(char c)
-{
-	return c != '\0' && strchr("+-*/<>=~!@#%^&|`?", c) != NULL;
-}
-
-/* The end of the identifier or operator that begins here; itself when none does. */
-static const char *
-element_end(const char *at, const char *end, bool after_dot)
-{
-	if (*at == '"')
-	{
-		for (at++; at < end; at++)
-		{
-			if (*at == '"' && (at + 1 >= end || at[1] != '"'))
-				return at + 1;
-			at += *at == '"';
-		}
-		return end;
-	}
-	if (starts_identifier(*at))
-	{
-		while (at < end && (starts_identifier(*at) || *at == '$' ||
-							(*at >= '0' && *at <= '9')))
-			at++;
-	}
-	else if (after_dot)
-	{
-		while (at < end && is_operator(*at))
-			at++;
-	}
-	return at;
-}
-
-/* The chain that begins here and the names in it; returns its end. */
-static const char *
-read_chain(Names *names, const char *at, const char *end)
-{
-	const char *starts[CHAIN_MAX];
-	int count = 0;
-
-	for (;;)
-	{
-		const char *stop = element_end(at, end, count > 0);
-
-		if (stop == at)
-			break;
-		if (count == CHAIN_MAX)
-			count--;
-		starts[count++] = at;
-		for (int i = 0; i < count; i++)
-			add_name(names, starts[i], stop - starts[i], DBVC_NAME_ANY);
-		at = stop;
-		if (at >= end || *at != '.')
-			break;
-		at++;
-	}
-	return at;
-}
-
-/* What stands in quotation marks, as it stands there. */
-static void
-read_literal(Names *names, const char *at, const char *end)
-{
-	const char *start = at;
-
-	for (; at < end; at++)
-	{
-		if (*at != '\'')
-			continue;
-		if (at + 1 < end && at[1] == '\'')
-			at++;
-		else
-			break;
-	}
-	add_name(names, start, at - start, DBVC_NAME_LITERAL);
-}
-
-static void
-read_text(Names *names, const char *text, Size length)
-{
-	const char *end = text + length;
-	bool quoted = false;
-
-	for (const char *at = text; at < end;)
-	{
-		const char *stop;
-
-		if (*at == '\'')
-		{
-			quoted = !quoted;
-			if (quoted)
-				read_literal(names, at + 1, end);
-			at++;
-			continue;
-		}
-		stop = *at == '"' || starts_identifier(*at)
-				   ? read_chain(names, at, end)
-				   : at;
-		if (stop == at)
-		{
-			/* digits and letters behind them are no identifier */
-			while (stop < end && *stop >= '0' && *stop <= '9')
-				stop++;
-			stop += stop == at;
-		}
-		at = stop;
-	}
-}
-
-/* All names in the strings of a value. */
-static void
-read_names(Names *names, const Jsonb *jsonb)
-{
-	JsonbIterator *iterator =
-		JsonbIteratorInit(unconstify(JsonbContainer *, &jsonb->root));
-	JsonbIteratorToken token;
-	JsonbValue value;
-
-	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
-	{
-		if ((token != WJB_KEY && token != WJB_VALUE && token != WJB_ELEM) ||
-			value.type != jbvString)
-			continue;
-		read_text(names, value.val.string.val, value.val.string.len);
-		/* a list of columns has them as they are */
-		if (value.val.string.len < NAMEDATALEN)
-		{
-			const char *whole = quote_identifier(
-				pnstrdup(value.val.string.val, value.val.string.len));
-
-			add_name(names, whole, strlen(whole), DBVC_NAME_ANY);
-		}
-	}
-}
-
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint64 x = *(const uint64 *) a;
-	uint64 y = *(const uint64 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool
-has_name(const Names *sorted, uint64 name)
-{
-	return sorted->count > 0 && bsearch(&name, sorted->hashes, sorted->count,
-										sizeof(uint64), compare_hashes);
 }
 
 const char *
@@ -236,26 +68,13 @@ dbvc_identity_name(const char *type, const char *identity)
 										   "publication namespace",
 										   "settings",
 										   "privileges"};
-	const char *end = identity + strlen(identity);
-	const char *at = identity;
 
 	for (int i = 0; i < lengthof(nameless); i++)
 	{
 		if (strcmp(type, nameless[i]) == 0)
 			return NULL;
 	}
-	while (at < end)
-	{
-		const char *stop = element_end(at, end, at > identity);
-
-		if (stop == at)
-			return NULL;
-		at = stop;
-		if (at >= end || *at != '.')
-			break;
-		at++;
-	}
-	return pnstrdup(identity, at - identity);
+	return dbvc_first_name(identity);
 }
 
 /* ------------------------------------------------------------------ renames */
@@ -348,43 +167,27 @@ add_labels(HTAB *renames, const DbvcDifference *difference)
 	}
 }
 
-/* Is there a rename whose old name is in the one and whose new name is in the other? */
-static bool
-is_explained(HTAB *renames, const DbvcDifference *difference)
+/* What is listed explains others. */
+static void
+add_listed(HTAB *renames, const DbvcFound *found)
 {
-	Names before = {0};
-	Names after = {0};
-
-	if (difference->before == NULL || difference->after == NULL)
-		return false;
-	read_names(&before, difference->before);
-	read_names(&after, difference->after);
-	if (before.count == 0 || after.count == 0)
-		return false;
-	qsort(after.hashes, after.count, sizeof(uint64), compare_hashes);
-	for (int i = 0; i < before.count; i++)
-	{
-		const RenameSlot *slot =
-			hash_search(renames, &before.hashes[i], HASH_FIND, NULL);
-
-		if (slot == NULL)
-			continue;
-		for (int j = 0; j < slot->new_names.count; j++)
-		{
-			if (has_name(&after, slot->new_names.hashes[j]))
-				return true;
-		}
-	}
-	return false;
+	if (found->old_name == NULL || found->new_name == NULL)
+		return;
+	add_rename(renames, found->old_name, found->new_name, DBVC_NAME_ANY);
+	/* a table without an alias: client.name */
+	add_rename(renames, dbvc_last_name(found->old_name),
+			   dbvc_last_name(found->new_name), DBVC_NAME_ANY);
+	add_rename(renames, dbvc_last_name(found->old_name), "",
+			   DBVC_NAME_OLD_ALIAS);
+	add_rename(renames, dbvc_last_name(found->new_name), "",
+			   DBVC_NAME_NEW_ALIAS);
 }
 
 static bool
 is_consequence(HTAB *renames, const DbvcFound *found, MemoryContext scratch)
 {
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	bool explained =
-		dbvc_is_reference_renamed(renames, found) ||
-		(found->suspect && is_explained(renames, &found->difference));
+	bool explained = dbvc_is_same_meaning(renames, found);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scratch);
@@ -406,7 +209,7 @@ judge_renames(HTAB *renames, List *found, MemoryContext scratch)
 			is_consequence(renames, one, scratch))
 			continue;
 		one->suspect = false;
-		add_rename(renames, one->old_name, one->new_name, DBVC_NAME_ANY);
+		add_listed(renames, one);
 	}
 }
 
@@ -447,7 +250,7 @@ dbvc_without_consequences(List *found)
 		add_meaning(renames, one);
 		if (one->suspect)
 			continue;
-		add_rename(renames, one->old_name, one->new_name, DBVC_NAME_ANY);
+		add_listed(renames, one);
 		add_labels(renames, &one->difference);
 	}
 	judge_renames(renames, found, scratch);

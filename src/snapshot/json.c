@@ -122,10 +122,35 @@ dbvc_json_end(DbvcJson *json)
 	json->depth--;
 }
 
+/*
+ * Instead of a text that is too long to be kept, compared and shown (jsonb
+ * holds 256 MB at most): how long it is in UTF-8, and its hash.  False: it is not.
+ */
+static bool
+put_digest(DbvcJson *json, const char *key, const char *text)
+{
+	uint8 hash[DBVC_SHA256_LEN];
+	DbvcPiece piece;
+
+	piece.data = dbvc_to_utf8(text, &piece.len);
+	if (piece.len <= DBVC_JSON_TEXT_MAX)
+		return false;
+	dbvc_sha256(&piece, 1, hash);
+	dbvc_json_object(json, key);
+	dbvc_json_int(json, "length", piece.len);
+	dbvc_json_text(json, "sha256", dbvc_hex(hash, sizeof(hash)));
+	dbvc_json_end(json);
+	return true;
+}
+
 void
 dbvc_json_text(DbvcJson *json, const char *key, const char *text)
 {
 	if (text == NULL && !json->in_array[json->depth])
+		return;
+	/* a byte becomes four at most */
+	if (text != NULL && strlen(text) > DBVC_JSON_TEXT_MAX / 4 &&
+		put_digest(json, key, text))
 		return;
 	put_key(json, key);
 	if (text == NULL)

@@ -178,7 +178,7 @@ store_capture(DbvcCapture *capture)
 	if (capture->has_root)
 		return;
 	dbvc_list_store(dbvc_capture_list(capture), body_of_capture, capture,
-					capture->root);
+					capture->full, capture->root);
 	capture->has_root = true;
 	store_state(capture);
 }
@@ -242,6 +242,82 @@ dbvc_snapshot_keep(DbvcCapture *capture, const char *label,
 	(void) dbvc_event_append(event);
 	dbvc_owner_leave(&scope);
 	return id;
+}
+
+/* ------------------------------------------------- when something is lost */
+
+/*
+ * Whatever has happened to the tables of history, a new snapshot must be
+ * possible: one that is made from nothing needs none of it.
+ */
+typedef struct Attempt
+{
+	bool full;
+	bool keep;
+	DbvcCapture *capture;
+	const char *label;
+	const List *schemas;
+	bool settings;
+	Oid role;
+	char *id;
+} Attempt;
+
+static void
+attempt(void *arg)
+{
+	Attempt *this = arg;
+
+	this->capture = dbvc_capture_live(NULL, this->full);
+	if (this->keep)
+		this->id =
+			dbvc_snapshot_keep(this->capture, this->label, this->schemas,
+							   this->settings, this->role);
+}
+
+static void
+attempt_twice(Attempt *this)
+{
+	ErrorData *error;
+
+	if (!this->full)
+	{
+		error = dbvc_subtransaction(attempt, this, true);
+		if (error == NULL)
+			return;
+		if (error->sqlerrcode != ERRCODE_DBVC_HISTORY_DAMAGED)
+			ReThrowError(error);
+		ereport(WARNING,
+				(errcode(ERRCODE_DBVC_HISTORY_DAMAGED),
+				 errmsg("what the last snapshot left cannot be used, so "
+						"everything is computed: %s",
+						error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0));
+		this->full = true;
+	}
+	attempt(this);
+}
+
+DbvcCapture *
+dbvc_capture_now(bool full)
+{
+	Attempt this = {.full = full};
+
+	attempt_twice(&this);
+	return this.capture;
+}
+
+char *
+dbvc_snapshot_take(const char *label, const List *schemas, bool settings,
+				   Oid role)
+{
+	Attempt this = {.keep = true,
+					.label = label,
+					.schemas = schemas,
+					.settings = settings,
+					.role = role};
+
+	attempt_twice(&this);
+	return this.id;
 }
 
 /* ---------------------------------------------------------------- finding */

@@ -469,13 +469,13 @@ dbvc_column_names(DbvcCatalog *catalog, Oid relation, int *count)
 
 /* ------------------------------------------------------ what is captured */
 
-/* A name that only the system gives, or dbvc's own. */
+/* A name that only the system gives.  What dbvc itself has in its schema are
+ * members of its extension; whatever else is there was put there by somebody. */
 static bool
 is_left_out(const char *schema)
 {
 	return strncmp(schema, "pg_", 3) == 0 ||
-		   strcmp(schema, "information_schema") == 0 ||
-		   strcmp(schema, "dbvc") == 0;
+		   strcmp(schema, "information_schema") == 0;
 }
 
 bool

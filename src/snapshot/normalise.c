@@ -87,9 +87,6 @@ is_unstable(const Const *constant)
 		case JSONBOID:
 		case TEXTARRAYOID:
 			return false; /* most are: no need to look the type up */
-		case REGCOLLATIONOID:
-		case REGROLEOID:
-			return true; /* no dependency is recorded for these */
 		default:
 			break;
 	}

@@ -14,6 +14,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "util/errors.h"
 #include "util/util.h"
 
 /* Look-ups by one statement. */
@@ -99,7 +100,7 @@ sort_hashes(Datum *hashes, int count)
 static void
 store_definitions(const DbvcList *list, const DbvcListPage *pages,
 				  int page_count, DbvcBodyReader body, const void *arg,
-				  bool direct)
+				  bool mend, bool direct)
 {
 	static DbvcQuery find = {
 		"SELECT u.n FROM pg_catalog.unnest($1) WITH ORDINALITY u (hash, n) "
@@ -116,7 +117,7 @@ store_definitions(const DbvcList *list, const DbvcListPage *pages,
 
 	for (int p = 0; p < page_count; p++)
 	{
-		if (pages[p].stored)
+		if (pages[p].stored && !mend)
 			continue;
 		for (int i = 0; i < pages[p].count; i++)
 			hashes[count++] =
@@ -135,9 +136,14 @@ store_definitions(const DbvcList *list, const DbvcListPage *pages,
 			continue;
 		body_text = body(arg, (uint8 *) VARDATA(DatumGetPointer(hashes[i])));
 		if (body_text == NULL)
-			elog(ERROR, "definition %s was not made",
-				 dbvc_hex(VARDATA(DatumGetPointer(hashes[i])),
-						  DBVC_SHA256_LEN));
+			ereport(ERROR,
+					(errcode(ERRCODE_DBVC_HISTORY_DAMAGED),
+					 errmsg("a definition of a snapshot is missing"),
+					 errdetail("Table dbvc.definition has no row %s.",
+							   dbvc_hex(VARDATA(DatumGetPointer(hashes[i])),
+										DBVC_SHA256_LEN)),
+					 errhint("A new snapshot stores it again, if there is "
+							 "still such an object.")));
 		old = MemoryContextSwitchTo(dbvc_contents_context(contents));
 		stored = cstring_to_text(dbvc_from_utf8(body_text));
 		MemoryContextSwitchTo(old);
@@ -210,6 +216,7 @@ typedef struct Storing
 	int count;
 	DbvcBodyReader body;
 	const void *arg;
+	bool mend;
 	bool direct;
 } Storing;
 
@@ -219,7 +226,8 @@ store_all(void *arg)
 	Storing *storing = arg;
 
 	store_definitions(storing->list, storing->pages, storing->count,
-					  storing->body, storing->arg, storing->direct);
+					  storing->body, storing->arg, storing->mend,
+					  storing->direct);
 	store_pages(storing->pages, storing->count, storing->direct);
 }
 
@@ -251,21 +259,21 @@ store_new(Storing *storing)
 
 void
 dbvc_list_store(const DbvcList *list, DbvcBodyReader body, const void *arg,
-				uint8 root[DBVC_SHA256_LEN])
+				bool mend, uint8 root[DBVC_SHA256_LEN])
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "dbvc pages",
 							  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Storing storing = {.list = list, .body = body, .arg = arg};
+	Storing storing = {.list = list, .body = body, .arg = arg, .mend = mend};
 	DbvcListPage top = {0};
 
 	storing.pages = dbvc_pages_make(list, &storing.count);
 	dbvc_pages_make_root(list, storing.pages, storing.count, &top);
 	memcpy(root, top.hash, DBVC_SHA256_LEN);
-	if (!look_up_pages(&top, 1))
+	if (!look_up_pages(&top, 1) || mend)
 	{
-		if (!look_up_pages(storing.pages, storing.count))
+		if (!look_up_pages(storing.pages, storing.count) || mend)
 			store_new(&storing);
 		store_pages(&top, 1, false);
 	}

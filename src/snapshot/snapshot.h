@@ -94,10 +94,11 @@ typedef struct DbvcRoot
 /*
  * Store the pages that are not there yet, before them the definitions that
  * they name and that are not there yet, and the page of their hashes, whose
- * hash comes out.
+ * hash comes out.  mend: look for all definitions, those of stored pages too.
  */
 extern void dbvc_list_store(const DbvcList *list, DbvcBodyReader body,
-							const void *arg, uint8 root[DBVC_SHA256_LEN]);
+							const void *arg, bool mend,
+							uint8 root[DBVC_SHA256_LEN]);
 extern void dbvc_root_load(const uint8 root[DBVC_SHA256_LEN], DbvcRoot *out);
 extern DbvcList *dbvc_list_load(const uint8 root[DBVC_SHA256_LEN],
 								MemoryContext context);
@@ -220,6 +221,12 @@ extern const char *dbvc_capture_body(const DbvcCapture *capture,
 									 const uint8 hash[DBVC_SHA256_LEN]);
 
 /* in keep.c */
+
+/* dbvc_capture_live(NULL, full); when what the last snapshot left cannot be read, from nothing, with a warning.  Needs SPI. */
+extern DbvcCapture *dbvc_capture_now(bool full);
+/* Capture and keep, likewise: what has got lost is stored again. */
+extern char *dbvc_snapshot_take(const char *label, const List *schemas,
+								bool settings, Oid role);
 
 /* Keep what is captured: definitions, pages, event, state for the next one.  Returns the snapshot's id.  Needs SPI. role: on whose behalf */
 extern char *dbvc_snapshot_keep(DbvcCapture *capture, const char *label,

@@ -85,8 +85,7 @@ dbvc_snapshot_capture(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("dbvc.snapshot_capture()");
 	SPI_connect();
-	id = dbvc_snapshot_keep(dbvc_capture_live(NULL, false), label, schemas,
-							settings, GetUserId());
+	id = dbvc_snapshot_take(label, schemas, settings, GetUserId());
 	id = MemoryContextStrdup(caller, id);
 	SPI_finish();
 	PG_RETURN_TEXT_P(cstring_to_text(id));
@@ -105,7 +104,7 @@ dbvc_snapshot_fingerprint(PG_FUNCTION_ARGS)
 	int objects;
 
 	SPI_connect();
-	capture = dbvc_capture_live(NULL, full);
+	capture = dbvc_capture_now(full);
 	dbvc_owner_enter(&scope);
 	dbvc_capture_fingerprint(capture, schemas, settings, fingerprint,
 							 &objects);
@@ -277,7 +276,7 @@ compare_with_live(Comparison *comparison, const DbvcSnapshot *from)
 {
 	check_versions(from, "the database", PG_MAJORVERSION_NUM * 10000,
 				   DBVC_DEFINITION_VERSION);
-	comparison->live = dbvc_capture_live(NULL, false);
+	comparison->live = dbvc_capture_now(false);
 }
 
 PG_FUNCTION_INFO_V1(dbvc_snapshot_diff);

@@ -224,6 +224,24 @@ step_type(DbvcCatalog *catalog, Address *address)
 		   move(address, TypeRelationId, type->typelem);
 }
 
+/* The triggers that make a constraint work are the constraint's, but a
+ * constraint trigger has a constraint of its own. */
+static bool
+step_trigger(DbvcCatalog *catalog, Address *address)
+{
+	Oid constraint = fetch_oid(catalog, TriggerRelationId, TriggerOidIndexId,
+							   Anum_pg_trigger_oid, address->objid,
+							   Anum_pg_trigger_tgconstraint);
+	DbvcRow *row =
+		OidIsValid(constraint)
+			? dbvc_catalog_row(catalog, DBVC_SHELF_CONSTRAINT, constraint)
+			: NULL;
+
+	return row != NULL &&
+		   dbvc_form(row, pg_constraint)->contype != CONSTRAINT_TRIGGER &&
+		   move(address, ConstraintRelationId, constraint);
+}
+
 /* A view's query is the view's own. */
 static bool
 step_rule(DbvcCatalog *catalog, Address *address)
@@ -258,6 +276,8 @@ step(DbvcCatalog *catalog, Address *address)
 	{
 		case RelationRelationId:
 			return step_relation(catalog, address);
+		case TriggerRelationId:
+			return step_trigger(catalog, address);
 		case TypeRelationId:
 			return step_type(catalog, address);
 		case ConstraintRelationId:

@@ -204,6 +204,21 @@ is(rows(client_json(0, '... and what comes after it is left', 'plan', $dir)), '1
 client_says(0, qr/3 migrations applied/, '... and to do', 'migrate', $dir);
 client_is(0, '... and all is well', 'check', $dir);
 
+# ---- proof of reversal ----
+
+put_files("$tmp/back", 'V1__there.sql' => "CREATE TABLE there (id int);\n", 'U1__there.sql' => "DROP TABLE there;\n",
+	'V2__more.sql' => "ALTER TABLE there ADD a int;\nALTER TABLE there ADD b int;\n", 'U2__more.sql' => "ALTER TABLE there DROP a;\n");
+$db = new_db();
+client_says(0, qr/tried V1__there .*rehearsed: its down script restores the definitions/, 'a dry run that rehearses', 'migrate', "$tmp/back", '--rehearse', '--dry-run', '--target=1');
+client_says(1, qr/applied V1__there .*rehearsed/, 'a rehearsal', 'migrate', "$tmp/back", '--rehearse');
+is(sql('SELECT id, ok, error_detail FROM dbvc.migration_rehearsal WHERE NOT ok'), 'V2__more|f|created table column public.there.b', '... of which one fails');
+is(client_json(1, 'again', 'migrate', "$tmp/back", '--rehearse')->{error}{sqlstate}, 'VC022', '... with a state of its own');
+client_says(1, qr/^FAILED +V2__more +reversal: created table column public\.there\.b$/m, 'verify names it', 'verify', '--reversal');
+put_files("$tmp/back", 'U2__more.sql' => "ALTER TABLE there DROP a, DROP b;\n");
+client_is(0, 'mended', 'migrate', "$tmp/back", '--rehearse');
+client_is(0, '... and all can be taken back', 'verify', '--reversal');
+client_is(2, 'only verify knows --reversal', 'migrate', "$tmp/back", '--reversal');
+
 # ---- verify scripts ----
 
 $db = new_db();
