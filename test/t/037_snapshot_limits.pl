@@ -77,7 +77,7 @@ sub changed_view
 # ---- changed meanwhile ----
 
 my $busy = new_database($node, 'busy');
-my $for = 6 * $scale;
+my $for = 4 * $scale;
 
 $node->safe_psql($busy, q{CREATE TABLE a (x int, n int); CREATE TABLE b (x int, n int); CREATE VIEW v AS SELECT a.x, b.x AS y FROM a, b; CREATE INDEX a_x ON a (x) WHERE x > 0;
 	ALTER TABLE a ADD CONSTRAINT c CHECK (x > 1); CREATE TABLE stop (stop boolean)});
