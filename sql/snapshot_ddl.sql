@@ -265,7 +265,7 @@ BEGIN; ALTER PUBLICATION pub SET (publish = 'insert, delete'); :changes;
 BEGIN; ALTER PUBLICATION pub ADD TABLE apart (a) WHERE (a > 3); :changes;
 BEGIN; ALTER PUBLICATION pub DROP TABLE item; :changes;
 BEGIN; ALTER PUBLICATION pub ADD TABLES IN SCHEMA ddl_other; :changes;
-BEGIN; CREATE SUBSCRIPTION one_more CONNECTION 'host=nowhere password=secret' PUBLICATION x WITH (connect = false, slot_name = NONE); :changes;
+BEGIN; CREATE SUBSCRIPTION one_more CONNECTION 'host=nowhere password=secret' PUBLICATION x WITH (connect = false, slot_name = NONE, streaming = false); :changes;
 BEGIN; ALTER DEFAULT PRIVILEGES IN SCHEMA ddl_other GRANT INSERT ON TABLES TO regress_dbvc_other; :changes;
 BEGIN; ALTER DEFAULT PRIVILEGES IN SCHEMA ddl_other REVOKE SELECT ON TABLES FROM regress_dbvc_other; :changes;
 BEGIN; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC; :changes;
