@@ -261,6 +261,8 @@ extern char *dbvc_definition_load(const uint8 hash[DBVC_SHA256_LEN]);
 extern void dbvc_check_schemas(const DbvcList *list, const List *schemas);
 /* By id, or the newest when id is NULL; raises DBVC_UNKNOWN_SNAPSHOT.  Needs SPI and an owner scope. */
 extern DbvcSnapshot *dbvc_snapshot_find(const char *id);
+/* The newest of all schemas: a later one of some schemas must not hide the others.  The newest of all when there is none. */
+extern DbvcSnapshot *dbvc_snapshot_whole(void);
 
 /* ------------------------------------------------------------- difference */
 
