@@ -19,6 +19,14 @@ SELECT dbvc.snapshot_document();
 SELECT * FROM dbvc.snapshot_objects();
 SELECT * FROM dbvc.snapshot_drift();
 
+-- only one of some schemas
+BEGIN;
+SELECT dbvc.snapshot_capture(schemas => '{regress_shop}') IS NOT NULL AS kept;
+CREATE TABLE regress_shop.seen ();
+CREATE TABLE "Regress "" q".unseen ();
+SELECT change, object_type, identity FROM dbvc.snapshot_drift();
+ROLLBACK;
+
 -- how many rows there are in all
 CREATE FUNCTION pg_temp.rows() RETURNS TABLE (name text, n bigint) LANGUAGE sql AS $$
 SELECT 'change_event', count(*) FROM dbvc.change_event UNION ALL
@@ -126,8 +134,14 @@ SELECT count(*) AS events FROM dbvc.change_event WHERE event_type = 'drift';
 SELECT dbvc.snapshot_capture(schemas => '{regress_shop}') AS shop \gset
 BEGIN;
 DROP SCHEMA regress_shop CASCADE;
-SELECT change, object_type, identity FROM dbvc.snapshot_drift();
+SELECT change, object_type, identity FROM dbvc.snapshot_diff(:'shop');
 ROLLBACK;
+-- a snapshot of one schema does not hide drift in the others
+SELECT dbvc.snapshot_capture() AS whole \gset
+CREATE TABLE regress_shop.hidden (id int);
+SELECT dbvc.snapshot_capture(schemas => ARRAY['Regress " q']) IS NOT NULL AS kept;
+SELECT change, object_type, identity FROM dbvc.snapshot_drift();
+DROP TABLE regress_shop.hidden;
 -- in a transaction: what it has done counts, and what is rolled back was never kept
 BEGIN;
 CREATE TABLE regress_shop.mine (id int);

@@ -320,6 +320,8 @@ run_all(Drive *drive, List *states, List *covered)
 	drive->run_context =
 		AllocSetContextCreate(drive->context, "dbvc migration", RUN_BLOCK_SIZE,
 							  RUN_BLOCK_SIZE, ALLOCSET_DEFAULT_MAXSIZE);
+	if (count > 0 && dbvc_snapshot_on_migrate())
+		dbvc_look_for_drift();
 	for (int i = 0; i < count; i++)
 	{
 		if (drive->direction == DBVC_UP && i % BATCH_SIZE == 0)

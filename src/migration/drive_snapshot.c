@@ -9,8 +9,10 @@
 #include "snapshot/snapshot.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -18,21 +20,24 @@
 /* So many milliseconds a snapshot waits for a lock that somebody holds. */
 #define LOCK_PATIENCE 10000
 
+/* Others wait for the run lock meanwhile.  The caller takes it back. */
 static void
-take_snapshot(void *arg)
+be_impatient(void)
 {
-	int guc_level = NewGUCNestLevel();
-
-	/* others wait for the run lock meanwhile */
 	if (LockTimeout == 0 || LockTimeout > LOCK_PATIENCE)
 		(void) set_config_option("lock_timeout", psprintf("%d", LOCK_PATIENCE),
 								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 								 true, 0, false);
+}
+
+static void
+take_snapshot(void *arg)
+{
+	be_impatient();
 	/* after a commit a procedure has none, and long values are read by one */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	(void) dbvc_snapshot_take(arg, NIL, false, GetUserId());
 	PopActiveSnapshot();
-	AtEOXact_GUC(false, guc_level);
 }
 
 static void
@@ -44,6 +49,59 @@ warn_not_taken(const ErrorData *error)
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
 			 errhint("What was run is committed. Repeat the snapshot with "
 					 "SELECT dbvc.snapshot_capture().")));
+}
+
+/* The newest snapshot of everything, and how much is different now. */
+static int64
+count_drift(char **snapshot)
+{
+	static DbvcQuery newest = {
+		"SELECT id FROM dbvc.snapshot WHERE schemas IS NULL "
+		"ORDER BY event_id DESC",
+		0,
+		{0}};
+	static DbvcQuery differences = {
+		"SELECT count(*) FROM dbvc.snapshot_diff($1)", 1, {TEXTOID}};
+	Datum value;
+	int64 count;
+
+	if (dbvc_query_run(&newest, NULL, NULL, false, 1) == 0)
+		return 0;
+	*snapshot = dbvc_row_text(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	value = CStringGetTextDatum(*snapshot);
+	(void) dbvc_query_run(&differences, &value, NULL, false, 0);
+	count = dbvc_row_int64(0, 1, 0);
+	SPI_freetuptable(SPI_tuptable);
+	return count;
+}
+
+static void
+look_for_drift(void *arg)
+{
+	int64 *count = arg;
+	Oid role = GetUserId();
+	DbvcOwnerScope owner;
+	DbvcEvent *event;
+	char *snapshot;
+
+	be_impatient();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	dbvc_owner_enter(&owner);
+	*count = count_drift(&snapshot);
+	if (*count > 0)
+	{
+		event = dbvc_event_begin("drift", role);
+		dbvc_event_text(event, DBVC_EVENT_SNAPSHOT_ID, snapshot);
+		dbvc_event_int(event, DBVC_EVENT_DIFFERENCES, *count);
+		(void) dbvc_event_append(event);
+	}
+	dbvc_owner_leave(&owner);
+	if (*count > 0)
+		(void) dbvc_snapshot_keep(dbvc_capture_live(NULL, false),
+								  "drift found before a run", NIL, false,
+								  role);
+	PopActiveSnapshot();
 }
 
 /* The snapshot's own commit: an error has begun a new transaction. */
@@ -68,6 +126,23 @@ commit_snapshot(void)
 	return error;
 }
 
+/* Work and commit; the error of either, in the current context. */
+static ErrorData *
+work_and_commit(void (*work)(void *arg), void *arg)
+{
+	int guc_level = NewGUCNestLevel();
+	ErrorData *error = dbvc_subtransaction(work, arg, true);
+
+	AtEOXact_GUC(false, guc_level);
+	if (error != NULL)
+		return error;
+	error = commit_snapshot();
+	/* with its transaction went the session's run lock */
+	if (error != NULL)
+		dbvc_run_lock(dbvc_extension_oid(), true, true);
+	return error;
+}
+
 void
 dbvc_snapshot_after_run(const char *label)
 {
@@ -78,16 +153,38 @@ dbvc_snapshot_after_run(const char *label)
 	ErrorData *error;
 
 	MemoryContextSwitchTo(context);
-	error = dbvc_subtransaction(take_snapshot, (void *) label, true);
-	if (error == NULL)
-	{
-		error = commit_snapshot();
-		/* with its transaction went the session's run lock */
-		if (error != NULL)
-			dbvc_run_lock(dbvc_extension_oid(), true, true);
-	}
+	error = work_and_commit(take_snapshot, (void *) label);
 	if (error != NULL)
 		warn_not_taken(error);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+void
+dbvc_look_for_drift(void)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext context =
+		AllocSetContextCreate(old, "dbvc drift", ALLOCSET_DEFAULT_SIZES);
+	int64 count = 0;
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = work_and_commit(look_for_drift, &count);
+	if (error != NULL && dbvc_cancels_caller(error))
+		ReThrowError(error);
+	if (error != NULL)
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("drift was not looked for: %s", error->message)));
+	else if (count > 0)
+		ereport(WARNING,
+				(errmsg("the schema was changed since the last snapshot, not "
+						"by migrations"),
+				 errdetail("Differences: %lld.", (long long) count),
+				 errhint("They are recorded, and kept in a snapshot: compare "
+						 "the newest two of dbvc.snapshot with "
+						 "dbvc.snapshot_diff().")));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -520,6 +520,12 @@ extern ErrorData *dbvc_dry_run(List *states, DbvcDirection direction,
  * transaction of its own; a failure is a warning.  label says what ran.
  */
 extern void dbvc_snapshot_after_run(const char *label);
+/*
+ * Before a CALL changes anything: what differs from the last snapshot was not
+ * done by migrations.  Recorded and kept as a snapshot of its own, because
+ * the one after the run will hold it too.  A failure is a warning.
+ */
+extern void dbvc_look_for_drift(void);
 
 /* in drive.c: the loops behind CALL dbvc.migrate() and CALL dbvc.rollback() */
 

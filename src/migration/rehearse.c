@@ -117,7 +117,8 @@ defer_constraints_again(void)
 	static DbvcQuery query = {
 		"SELECT n.nspname::text, c.conname::text FROM pg_constraint c "
 		"JOIN pg_namespace n ON n.oid = c.connamespace "
-		"WHERE c.condeferrable AND c.condeferred AND NOT EXISTS "
+		"WHERE c.condeferrable AND c.condeferred "
+		"AND has_schema_privilege(n.oid, 'USAGE') AND NOT EXISTS "
 		"(SELECT 1 FROM pg_constraint o WHERE o.conname = c.conname "
 		"AND o.connamespace = c.connamespace "
 		"AND NOT (o.condeferrable AND o.condeferred)) GROUP BY 1, 2",
@@ -306,7 +307,7 @@ rehearse_once(Proof *proof)
 	proof->differences = NIL;
 	error = dbvc_subtransaction(there_and_back, proof, true);
 	AtEOXact_GUC(false, guc_level);
-	if (error != NULL)
+	if (error != NULL || proof->rehearsal->run->error != NULL)
 		dbvc_drop_leftovers(leftovers);
 	return error;
 }

@@ -25,7 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define MAX_ROUNDS 5
+#define MAX_ROUNDS 10
 #define BATCH 200
 #define ARENA_BLOCK ((Size) 256 * 1024)
 
@@ -38,7 +38,8 @@ typedef struct Start
 	uint8 key[DBVC_SIPHASH_KEY_LEN];
 	bool has_root;
 	uint8 root[DBVC_SHA256_LEN];
-	DbvcList *list; /* loaded when it is needed */
+	DbvcList *list;				/* loaded when it is needed */
+	const struct Round *before; /* the round that has made it, if any */
 } Start;
 
 /* One attempt. */
@@ -58,7 +59,9 @@ typedef struct Round
 	char *free;		/* room for bodies */
 	Size left;
 	MemoryContext scratch; /* for one definition */
-	ErrorData *error;
+	DbvcObject *failed;	   /* those that raised an error, and their batches */
+	int failed_count;
+	ErrorData *error; /* the first */
 } Round;
 
 /* ------------------------------------------------------------- definitions */
@@ -146,9 +149,40 @@ new_bodies(MemoryContext context, long expected)
 					   HASH_ELEM | HASH_FUNCTION | HASH_CONTEXT);
 }
 
+/* Errors that have nothing to do with the schema. */
+static bool
+is_final(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
+		   error->sqlerrcode == ERRCODE_DISK_FULL ||
+		   error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN;
+}
+
+/* An object of the batch could not be defined: none of it counts. */
+static void
+note_failure(Round *round, int made, int end, ErrorData *error)
+{
+	int count = end - round->done;
+	Size size = (Size) (round->failed_count + count) * sizeof(DbvcObject);
+
+	if (is_final(error))
+		ReThrowError(error);
+	if (round->error == NULL)
+		round->error = error;
+	round->made->count = made;
+	round->failed = round->failed == NULL
+						? MemoryContextAllocHuge(round->capture->context, size)
+						: repalloc_huge(round->failed, size);
+	memcpy(round->failed + round->failed_count, round->objects + round->done,
+		   (Size) count * sizeof(DbvcObject));
+	round->failed_count += count;
+}
+
 /*
- * Define round->objects into round->made, sorted.  An error ends the work and is kept:
- * what else has happened meanwhile tells whether it means anything.
+ * Define round->objects into round->made, sorted.  Errors are kept: what else
+ * has happened meanwhile tells whether they mean anything.
  */
 static void
 define_objects(Round *round)
@@ -157,6 +191,8 @@ define_objects(Round *round)
 
 	round->made = dbvc_list_new(capture->context);
 	capture->bodies = new_bodies(capture->context, Max(round->count, 16));
+	if (round->count == 0)
+		return;
 	round->scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "dbvc definition",
 							  (Size) 128 * 1024, (Size) 128 * 1024,
@@ -164,14 +200,21 @@ define_objects(Round *round)
 
 	/* what was cached earlier may be older than our snapshot */
 	InvalidateSystemCaches();
-	while (round->done < round->count && round->error == NULL)
+	while (round->done < round->count)
 	{
-		round->error = dbvc_subtransaction(define_batch, round, false);
-		round->done = Min(round->done + BATCH, round->count);
+		int end = Min(round->done + BATCH, round->count);
+		int made = round->made->count;
+		MemoryContext old = MemoryContextSwitchTo(capture->context);
+		ErrorData *error = dbvc_subtransaction(define_batch, round, false);
+
+		MemoryContextSwitchTo(old);
+
+		if (error != NULL)
+			note_failure(round, made, end, error);
+		round->done = end;
 	}
 	MemoryContextDelete(round->scratch);
-	if (round->error == NULL)
-		dbvc_list_sort(round->made);
+	dbvc_list_sort(round->made);
 }
 
 static void
@@ -316,41 +359,57 @@ take_start(Round *round)
 	dbvc_sums_copy_unstable(round->sums, start->sums);
 }
 
-/*
- * Make what may have changed since the start.  False when everything has to
- * be made; round->catalog is then a full one.
- */
+/* What is made again whatever the rows say. */
+static DbvcObject *
+objects_in_doubt(const Start *start, int *count)
+{
+	const Round *before = start->before;
+	int unstable = dbvc_sums_unstable(start->sums, INT_MAX, NULL, NULL);
+	int failed = before != NULL ? before->failed_count : 0;
+	DbvcObject *objects =
+		palloc_extended((Size) (unstable + failed + 1) * sizeof(DbvcObject),
+						MCXT_ALLOC_HUGE);
+	const uint8 *hash;
+
+	for (*count = 0; *count < unstable; (*count)++)
+		(void) dbvc_sums_unstable(start->sums, *count, &objects[*count],
+								  &hash);
+	for (int i = 0; i < failed; i++)
+		objects[(*count)++] = before->failed[i];
+	return objects;
+}
+
+/* Make what may have changed since the start; everything, when that is less
+ * work or nobody can tell. */
 static void
 capture_changed(Round *round)
 {
 	Start *start = round->start;
-	int also_count = dbvc_sums_unstable(start->sums, INT_MAX, NULL, NULL);
-	DbvcObject *also = palloc(Max(also_count, 1) * sizeof(DbvcObject));
-	bool equal = dbvc_sums_equal(start->sums, round->sums, false);
-	const uint8 *hash;
-	DbvcList *list;
+	Snapshot since = start->before != NULL ? start->before->snapshot : NULL;
+	bool equal =
+		start->before == NULL && dbvc_sums_equal(start->sums, round->sums);
+	int also_count;
+	DbvcObject *also = objects_in_doubt(start, &also_count);
+	DbvcList *list = NULL;
 	HTAB *again;
 
-	for (int i = 0; i < also_count; i++)
-		(void) dbvc_sums_unstable(start->sums, i, &also[i], &hash);
 	if (equal && also_count == 0)
 	{
 		take_start(round);
 		return;
 	}
 	round->catalog = dbvc_catalog_open(round->snapshot, false);
-	if (!dbvc_sums_changed(start->sums, round->sums, round->catalog, also,
-						   also_count, &round->objects, &round->count))
+	if (!dbvc_sums_changed(start->sums, round->sums, round->catalog, since,
+						   also, also_count, &round->objects, &round->count))
 	{
 		round->catalog = dbvc_catalog_open(round->snapshot, true);
 		capture_all(round);
 		return;
 	}
-	list = equal ? NULL : start_list(start, round->capture->context);
+	if (!equal)
+		list = start_list(start, round->capture->context);
 	define_objects(round);
-	if (round->error != NULL)
-		return;
-	if (equal && unstable_are_equal(round))
+	if (equal && round->failed_count == 0 && unstable_are_equal(round))
 	{
 		take_start(round);
 		return;
@@ -374,95 +433,187 @@ latest_snapshot(uint64 *completed)
 	return RegisterSnapshot(latest);
 }
 
-/* Has nobody touched the catalogs since the round's snapshot? */
+/*
+ * Is the round's result what its snapshot shows?  Rows are; definitions are
+ * when none was made, or nothing was committed meanwhile.
+ */
 static bool
-nothing_happened(const Round *round)
+is_settled(const Round *round)
 {
-	uint64 completed;
-	Snapshot now = latest_snapshot(&completed);
-	bool same = completed != 0 && completed == round->completed;
-
-	/* someone has committed something: was it about the catalogs? */
-	if (!same)
-		same = dbvc_sums_equal(round->sums,
-							   dbvc_sums_read(now, dbvc_sums_key(round->sums),
-											  NULL),
-							   true);
-	UnregisterSnapshot(now);
-	return same;
+	if (round->failed_count > 0)
+		return false;
+	return round->capture->objects_defined == 0 ||
+		   (round->completed != 0 &&
+			GetLatestSnapshot()->snapXactCompletionCount == round->completed);
 }
 
+/* Has the round tried to define one of the objects, or one that may hang on
+ * any? */
 static bool
-is_final(const ErrorData *error)
+has_defined(const Round *round, const DbvcObject *touched, int count)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
-		   error->sqlerrcode == ERRCODE_DISK_FULL ||
-		   error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN;
+	HTAB *defined = set_of_objects(round->objects, round->count);
+	bool found = false;
+
+	for (int i = 0; i < count && !found; i++)
+		found = hash_search(defined, &touched[i], HASH_FIND, NULL) != NULL;
+	for (int i = 0; i < round->made->count && count > 0 && !found; i++)
+		found = round->made->entries[i].unstable;
+	hash_destroy(defined);
+	return found;
 }
 
-static DbvcCapture *
-new_capture(const Start *start, MemoryContext parent)
+/*
+ * Or has, until the later round's snapshot, nobody touched a row that what was
+ * made depends on?
+ */
+static bool
+was_untouched(const Round *before, const Round *round)
+{
+	DbvcCatalog *catalog = dbvc_catalog_open(round->snapshot, false);
+	DbvcObject *touched;
+	int count;
+	bool untouched =
+		dbvc_sums_changed(before->sums, round->sums, catalog, before->snapshot,
+						  NULL, 0, &touched, &count) &&
+		!has_defined(before, touched, count);
+
+	MemoryContextDelete(dbvc_catalog_context(catalog));
+	return untouched;
+}
+
+static Round *
+new_round(Start *start, MemoryContext parent)
 {
 	MemoryContext context =
 		AllocSetContextCreate(parent, "dbvc capture", ALLOCSET_DEFAULT_SIZES);
-	DbvcCapture *capture =
-		MemoryContextAllocZero(context, sizeof(DbvcCapture));
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Round *round = palloc0(sizeof(Round));
 
-	capture->context = context;
-	capture->base = start->base;
-	return capture;
+	round->start = start;
+	round->capture = palloc0(sizeof(DbvcCapture));
+	round->capture->context = context;
+	round->capture->base = start->base;
+	round->snapshot = latest_snapshot(&round->completed);
+	round->sums =
+		dbvc_sums_read(round->snapshot, start->has_key ? start->key : NULL,
+					   start->sums != NULL ? NULL : &round->catalog);
+	MemoryContextSwitchTo(old);
+	return round;
 }
 
-/* One attempt in a context of its own; NULL when the catalogs have changed
- * under it. */
-static DbvcCapture *
-try_round(Start *start, MemoryContext parent)
+static void
+make_round(Round *round)
 {
-	Round round = {0};
-	MemoryContext work;
-	MemoryContext old;
-	bool done = true;
+	MemoryContext work =
+		AllocSetContextCreate(round->capture->context, "dbvc capture round",
+							  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
 
-	round.start = start;
-	round.capture = new_capture(start, parent);
-	round.snapshot = latest_snapshot(&round.completed);
-	old = MemoryContextSwitchTo(round.capture->context);
-	work = AllocSetContextCreate(round.capture->context, "dbvc capture round",
-								 ALLOCSET_DEFAULT_SIZES);
-	round.sums =
-		dbvc_sums_read(round.snapshot, start->has_key ? start->key : NULL,
-					   start->sums != NULL ? NULL : &round.catalog);
-	MemoryContextSwitchTo(work);
-	if (start->sums != NULL)
-		capture_changed(&round);
+	if (round->start->sums != NULL)
+		capture_changed(round);
 	else
-		capture_all(&round);
-
-	/* rows alone are of one moment; only definitions are in danger */
-	if (round.error != NULL &&
-		round.error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
-		done = false; /* whoever was in the way can go on now */
-	else if (round.made != NULL)
-		done = nothing_happened(&round);
-	UnregisterSnapshot(round.snapshot);
-	if (round.error != NULL && (done || is_final(round.error)))
-		ReThrowError(round.error);
-	MemoryContextSwitchTo(old);
-	if (!done)
+		capture_all(round);
+	if (round->count > 0)
 	{
-		start->list = NULL; /* it lived in this round */
-		MemoryContextDelete(round.capture->context);
-		return NULL;
+		Size size = (Size) round->count * sizeof(DbvcObject);
+		DbvcObject *objects =
+			MemoryContextAllocHuge(round->capture->context, size);
+
+		memcpy(objects, round->objects, size);
+		round->objects = objects;
 	}
-	round.capture->sums = round.sums;
-	if (round.capture->list != NULL && !round.capture->has_root)
-		dbvc_sums_set_unstable(round.sums, round.capture->list);
-	if (round.catalog != NULL)
-		MemoryContextDelete(dbvc_catalog_context(round.catalog));
+	MemoryContextSwitchTo(old);
+	if (round->catalog != NULL)
+		MemoryContextDelete(dbvc_catalog_context(round->catalog));
+	round->catalog = NULL;
 	MemoryContextDelete(work);
-	return round.capture;
+	if (round->capture->list != NULL && !round->capture->has_root)
+		dbvc_sums_set_unstable(round->sums, round->capture->list);
+	round->capture->sums = round->sums;
+}
+
+/* The next round goes on from what this one has made. */
+static void
+start_from_round(Start *start, const Round *round)
+{
+	start->before = round;
+	start->base = round->capture;
+	start->sums = round->sums;
+	start->list = NULL;
+	start->has_root = false;
+	memcpy(start->key, dbvc_sums_key(round->sums), DBVC_SIPHASH_KEY_LEN);
+	start->has_key = true;
+}
+
+/* What came out, when the rounds are over. */
+static DbvcCapture *
+finish_round(Round *round)
+{
+	dbvc_sums_forget_rows(round->sums);
+	return round->capture;
+}
+
+static DbvcCapture *
+go_round(Start *start, MemoryContext parent)
+{
+	Round *before = NULL;
+	DbvcCapture *capture = NULL;
+	int rounds = 0;
+	int defined = 0;
+	bool full = false;
+
+	while (capture == NULL && rounds < MAX_ROUNDS)
+	{
+		Round *round = new_round(start, parent);
+
+		CHECK_FOR_INTERRUPTS();
+		if (before != NULL && was_untouched(before, round))
+		{
+			if (before->error != NULL)
+			{
+				if (before->error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+					ReThrowError(before->error);
+			}
+			else
+				capture = finish_round(before);
+		}
+		if (capture == NULL)
+		{
+			rounds++;
+			make_round(round);
+			defined += round->capture->objects_defined;
+			full |= round->capture->full;
+			if (is_settled(round))
+				capture = finish_round(round);
+		}
+		if (before != NULL)
+		{
+			/* what was made from it shares its strings */
+			UnregisterSnapshot(before->snapshot);
+			if (capture != before->capture)
+				MemoryContextSetParent(before->capture->context,
+									   round->capture->context);
+		}
+		if (capture != NULL)
+		{
+			UnregisterSnapshot(round->snapshot);
+			if (capture != round->capture)
+				MemoryContextDelete(round->capture->context);
+		}
+		else
+			start_from_round(start, round);
+		before = round;
+	}
+	if (capture != NULL)
+	{
+		capture->rounds = rounds;
+		capture->objects_defined = defined;
+		capture->full = full;
+	}
+	else
+		UnregisterSnapshot(before->snapshot);
+	return capture;
 }
 
 /* ------------------------------------------------------------------ entry */
@@ -504,7 +655,7 @@ dbvc_capture_live(const DbvcCapture *base, bool full)
 {
 	MemoryContext parent = CurrentMemoryContext;
 	DbvcDefinitionScope scope;
-	DbvcCapture *capture = NULL;
+	DbvcCapture *capture;
 	Start start = {0};
 	bool pushed = !ActiveSnapshotSet();
 
@@ -513,12 +664,7 @@ dbvc_capture_live(const DbvcCapture *base, bool full)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	dbvc_definition_enter(&scope);
 	find_start(&start, base, full);
-	for (int round = 1; round <= MAX_ROUNDS && capture == NULL; round++)
-	{
-		capture = try_round(&start, parent);
-		if (capture != NULL)
-			capture->rounds = round;
-	}
+	capture = go_round(&start, parent);
 	dbvc_definition_leave(&scope);
 	if (pushed)
 		PopActiveSnapshot();

@@ -60,7 +60,13 @@ typedef struct Closure
 	bool has_type; /* types are among the nodes */
 	bool has_operator;
 	HTAB *wholes; /* DbvcObject: the result */
+	const DbvcSums *sums;
+	Snapshot since; /* of the earlier state, or NULL */
+	int looked;		/* pg_class rows that were looked at */
 } Closure;
+
+/* Relations whose rows are looked at for what was between two snapshots. */
+#define MAX_LOOKS 5000
 
 /* Columns of one catalog that refer to another without a trace in pg_depend */
 static const struct
@@ -160,6 +166,24 @@ visit_differing(const DbvcObject *object, void *arg)
 	row = dbvc_catalog_row(closure->catalog, DBVC_SHELF_INDEX, object->objid);
 	if (row != NULL)
 		reach(closure, RelationRelationId, dbvc_form(row, pg_index)->indrelid);
+}
+
+/*
+ * A relation with another version of its pg_class row: was it truncated, or is it
+ * possible that somebody gave it another name for a while?
+ */
+static void
+visit_class(const DbvcObject *object, void *arg)
+{
+	Closure *closure = arg;
+
+	if (closure->too_many || closure->far)
+		return;
+	if (closure->looked++ < MAX_LOOKS &&
+		dbvc_class_row_was_same(closure->sums, object->objid, closure->since,
+								dbvc_catalog_snapshot(closure->catalog)))
+		return;
+	visit_differing(object, arg);
 }
 
 /* What is told apart by the server and is one thing: a relation and its row
@@ -288,8 +312,8 @@ add_whole(Closure *closure, const DbvcObject *object)
 }
 
 bool
-dbvc_sums_changed(const DbvcSums *before, const DbvcSums *after,
-				  DbvcCatalog *catalog, const DbvcObject *also, int also_count,
+dbvc_sums_changed(DbvcSums *before, DbvcSums *after, DbvcCatalog *catalog,
+				  Snapshot since, const DbvcObject *also, int also_count,
 				  DbvcObject **changed, int *count)
 {
 	Closure closure = {0};
@@ -307,7 +331,13 @@ dbvc_sums_changed(const DbvcSums *before, const DbvcSums *after,
 	closure.known = object_set("dbvc closure", 256);
 	closure.wholes = object_set("dbvc changed objects", 256);
 
-	dbvc_sums_differing(before, after, visit_differing, &closure);
+	closure.sums = after;
+	closure.since = since;
+	if (since == NULL)
+		dbvc_sums_differing(before, after, visit_differing, &closure);
+	else if (!dbvc_sums_touched(before, after, visit_differing, visit_class,
+								&closure))
+		closure.far = true;
 	if (!closure.far && !closure.too_many)
 		reach_all(&closure);
 	if (!closure.far && !closure.too_many)

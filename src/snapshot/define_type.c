@@ -11,6 +11,7 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_range.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
@@ -117,7 +118,10 @@ define_domain(DbvcCatalog *catalog, const DbvcRow *row,
 
 		dbvc_describe_comment_as(catalog, json, "not_null_comment",
 								 ConstraintRelationId, form->oid, 0);
-		dbvc_json_text(json, "not_null_name", NameStr(form->conname));
+		if (strcmp(NameStr(form->conname),
+				   makeObjectName(NameStr(type->typname), NULL, "not_null")) !=
+			0)
+			dbvc_json_text(json, "not_null_name", NameStr(form->conname));
 	}
 	dbvc_describe_owner(catalog, json, type->typowner);
 	dbvc_describe_labels(catalog, json, TypeRelationId, type->oid, 0);

@@ -23,7 +23,10 @@
 #include "snapshot/sums.h"
 
 #include "access/detoast.h"
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -35,9 +38,11 @@
 #include "catalog/pg_tablespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #define MAX_MASKS 16
 
@@ -74,9 +79,8 @@ typedef struct LeftOut
 typedef struct Reader
 {
 	DbvcSums *sums;
-	DbvcSum *found; /* sums as they come, to be gathered in the end */
-	uint32 count;
-	uint32 allocated_sums;
+	DbvcStream found;
+	DbvcStream *rows; /* their versions */
 	HTAB *left_out;
 	bool has_left_out;
 	RelationPlan plan;
@@ -96,31 +100,39 @@ static const char *const masked[] = {
 
 /* ------------------------------------------------------------ sums by object */
 
-static void
-add_sum(Reader *reader, Oid classid, Oid objid, uint64 sum)
+static inline void
+add_sum(DbvcStream *stream, Oid classid, Oid objid, uint64 sum)
 {
-	DbvcSum *last = &reader->found[reader->count];
+	DbvcSum *last = &stream->sums[stream->count];
 
 	/* rows of one object often follow each other */
-	if (reader->count > 0 && last[-1].objid == objid &&
+	if (stream->count > 0 && last[-1].objid == objid &&
 		last[-1].classid == classid)
 	{
 		last[-1].sum += sum;
 		return;
 	}
-	if (reader->count == reader->allocated_sums)
+	if (stream->count == stream->allocated)
 	{
-		reader->allocated_sums *= 2;
-		reader->found =
-			repalloc_huge(reader->found,
-						  (Size) reader->allocated_sums * sizeof(DbvcSum));
-		last = &reader->found[reader->count];
+		stream->allocated *= 2;
+		stream->sums = repalloc_huge(stream->sums, (Size) stream->allocated *
+													   sizeof(DbvcSum));
+		last = &stream->sums[stream->count];
 	}
 	last->objid = objid;
 	last->classid = (uint16) classid;
 	last->unused = 0;
 	last->sum = sum;
-	reader->count++;
+	stream->count++;
+}
+
+static void
+stream_init(DbvcStream *stream, MemoryContext context)
+{
+	stream->allocated = 16 * 1024;
+	stream->sums = MemoryContextAllocHuge(context, (Size) stream->allocated *
+													   sizeof(DbvcSum));
+	stream->count = 0;
 }
 
 static LeftOut *
@@ -463,6 +475,7 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	DbvcSums *sums = reader->sums;
 	bool left_out;
 	uint64 hash;
+	uint64 version;
 	Oid classid;
 	Oid objid;
 
@@ -473,7 +486,6 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	if (dbvc_catalog_skips(plan->relation, tuple))
 		return;
 
-	sums->versions += row_version(plan->relation, tuple);
 	if (plan->relation == NamespaceRelationId &&
 		note_schema(reader, (Form_pg_namespace) GETSTRUCT(tuple)))
 		return;
@@ -489,19 +501,26 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	if (is_of_system(classid, objid) || classid > PG_UINT16_MAX)
 	{
 		sums->names += hash_row(reader, tuple);
+		sums->system_rows += row_version(plan->relation, tuple);
 		return;
 	}
 	if (left_out)
 		leave_out(reader, classid, objid);
 	hash = hash_row(reader, tuple);
-	add_sum(reader, classid, objid, hash);
+	version = row_version(plan->relation, tuple);
+	add_sum(&reader->found, classid, objid, hash);
+	add_sum(reader->rows, plan->relation == RelationRelationId ? 0 : classid,
+			objid, version);
 	for (int i = 0; i < plan->whole_count; i++)
 	{
 		Oid whole = oid_at(tuple, plan->whole_offset[i]);
 
 		/* when a part is deleted, nothing else tells whose it was */
 		if (whole >= FirstNormalObjectId)
-			add_sum(reader, plan->whole_class[i], whole, hash);
+		{
+			add_sum(&reader->found, plan->whole_class[i], whole, hash);
+			add_sum(reader->rows, plan->whole_class[i], whole, version);
+		}
 	}
 
 	/* what is added to the system's schema may change how the rest is found */
@@ -516,10 +535,10 @@ static DbvcSums *
 finish(Reader *reader, MemoryContext context)
 {
 	DbvcSums *sums = MemoryContextAlloc(context, sizeof(DbvcSums));
-	uint32 count = reader->count;
+	uint32 count = reader->found.count;
 	DbvcSum *spare = palloc_extended((Size) Max(count, 1) * sizeof(DbvcSum),
 									 MCXT_ALLOC_HUGE);
-	DbvcSum *gathered = dbvc_sums_gather(reader->found, spare, &count);
+	DbvcSum *gathered = dbvc_sums_gather(reader->found.sums, spare, &count);
 
 	*sums = *reader->sums;
 	sums->context = context;
@@ -560,9 +579,9 @@ dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("could not generate a random key")));
 	reader.sums = &head;
-	reader.allocated_sums = 16 * 1024;
-	reader.found = MemoryContextAllocHuge(work, (Size) reader.allocated_sums *
-													sizeof(DbvcSum));
+	stream_init(&reader.found, work);
+	head.rows = reader.rows = palloc(sizeof(DbvcStream));
+	stream_init(reader.rows, context);
 	reader.temporary_schemas = MemoryContextAlloc(work, sizeof(Oid));
 	reader.allocated = 8192;
 	reader.buf = MemoryContextAlloc(work, reader.allocated);
@@ -580,4 +599,63 @@ dbvc_sums_read(Snapshot snapshot, const uint8 key[16], DbvcCatalog **keep)
 	MemoryContextSwitchTo(context);
 	MemoryContextDelete(work);
 	return sums;
+}
+
+/* ---------------------------------------------------------------- versions */
+
+/* Could the version of a row be seen at some time from one snapshot to the
+ * other? */
+static bool
+was_visible(HeapTupleHeader header, Snapshot from, Snapshot to)
+{
+	TransactionId xmin = HeapTupleHeaderGetXmin(header);
+	TransactionId xmax;
+
+	if (!HeapTupleHeaderXminFrozen(header) &&
+		!TransactionIdIsCurrentTransactionId(xmin) &&
+		(XidInMVCCSnapshot(xmin, to) || !TransactionIdDidCommit(xmin)))
+		return false;
+	if ((header->t_infomask & HEAP_XMAX_INVALID) ||
+		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+		return true;
+	xmax = HeapTupleHeaderGetUpdateXid(header);
+	if (TransactionIdIsCurrentTransactionId(xmax))
+		return false; /* our own doing, from before */
+	return XidInMVCCSnapshot(xmax, from) || !TransactionIdDidCommit(xmax);
+}
+
+bool
+dbvc_class_row_was_same(const DbvcSums *sums, Oid relation, Snapshot from,
+						Snapshot to)
+{
+	Relation class = table_open(RelationRelationId, AccessShareLock);
+	Reader reader = {0};
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	uint64 hash = 0;
+	int count = 0;
+	bool same = true;
+
+	reader.sums = unconstify(DbvcSums *, sums);
+	reader.allocated = 1024;
+	reader.buf = palloc(reader.allocated);
+	plan_relation(&reader.plan, class, DBVC_SHELF_CLASS);
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	/* what was committed since a registered snapshot is still there */
+	scan =
+		systable_beginscan(class, ClassOidIndexId, true, SnapshotAny, 1, &key);
+	while (same && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (!was_visible(tuple->t_data, from, to))
+			continue;
+		same = count == 0 || hash == hash_row(&reader, tuple);
+		hash = hash_row(&reader, tuple);
+		count++;
+	}
+	systable_endscan(scan);
+	table_close(class, AccessShareLock);
+	pfree(reader.buf);
+	return same && count > 0;
 }

@@ -318,18 +318,30 @@ dbvc_names_in_order(const DbvcElement *elements, int count, bool mates)
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
+/* An element that is on one side only. */
 static void
-compare_element(DbvcSubject *subject, DbvcElement *before, DbvcElement *after)
+lonely_element(DbvcSubject *subject, DbvcElement *element, bool created)
 {
-	const char *name = before != NULL ? before->name : after->name;
-	int outer = enter_path(subject, name, strlen(name));
+	int outer = enter_path(subject, element->name, strlen(element->name));
 
-	if (before != NULL && after != NULL)
-		dbvc_compare_objects(subject, before->object.val.binary.data,
-							 after->object.val.binary.data, "name");
-	else
-		add_at_path(subject, before != NULL ? &before->object : NULL,
-					after != NULL ? &after->object : NULL);
+	add_at_path(subject, created ? NULL : &element->object,
+				created ? &element->object : NULL);
+	leave_path(subject, outer);
+}
+
+static void
+compare_element(DbvcSubject *subject, DbvcElement *element)
+{
+	int outer;
+
+	if (element->mate == NULL)
+	{
+		lonely_element(subject, element, false);
+		return;
+	}
+	outer = enter_path(subject, element->name, strlen(element->name));
+	dbvc_compare_objects(subject, element->object.val.binary.data,
+						 element->mate->object.val.binary.data, "name");
 	leave_path(subject, outer);
 }
 
@@ -358,11 +370,11 @@ compare_named(DbvcSubject *subject, JsonbContainer *before,
 	if (subject->suspect && (joined < count_a || joined < count_b))
 		return false;
 	for (int i = 0; i < count_a; i++)
-		compare_element(subject, &a[i], a[i].mate);
+		compare_element(subject, &a[i]);
 	for (int j = 0; j < count_b; j++)
 	{
 		if (b[j].mate == NULL)
-			compare_element(subject, NULL, &b[j]);
+			lonely_element(subject, &b[j], true);
 	}
 	if (dbvc_order_differs(a, count_a))
 		dbvc_altered_add(subject, subject->path.data,

@@ -430,6 +430,28 @@ read_snapshot(int64 event_id, bytea *body, bytea *leaf)
 }
 
 DbvcSnapshot *
+dbvc_snapshot_whole(void)
+{
+	static DbvcQuery newest = {
+		"SELECT id, body, leaf_hash FROM dbvc.change_event "
+		"WHERE event_type = 'snapshot' "
+		"AND dbvc.event_list(body, 'schemas') IS NULL ORDER BY id DESC",
+		0,
+		{}};
+	DbvcSnapshot *snapshot;
+
+	if (dbvc_query_latest(&newest, NULL, 1) == 0)
+	{
+		SPI_freetuptable(SPI_tuptable);
+		return dbvc_snapshot_find(NULL);
+	}
+	snapshot = read_snapshot(dbvc_row_int64(0, 1, 0), dbvc_row_bytea(0, 2),
+							 dbvc_row_bytea(0, 3));
+	SPI_freetuptable(SPI_tuptable);
+	return snapshot;
+}
+
+DbvcSnapshot *
 dbvc_snapshot_find(const char *id)
 {
 	static DbvcQuery newest = {

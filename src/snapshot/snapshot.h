@@ -120,9 +120,8 @@ extern DbvcSums *dbvc_sums_read(Snapshot snapshot, const uint8 key[16],
 								DbvcCatalog **keep);
 /* The sum of an object's rows, 0 when it has none. */
 extern uint64 dbvc_sums_object(const DbvcSums *sums, Oid classid, Oid objid);
-/* Equal in every row, and, if versions, also in the rows' versions (xmin, ctid): nothing was changed in between, not even there and back. */
-extern bool dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b,
-							bool versions);
+/* Equal in every row. */
+extern bool dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b);
 /* As bytes, to be stored; and back.  NULL when they are not of this server version, definition version, database, or not well formed. */
 extern bytea *dbvc_sums_store(const DbvcSums *sums);
 extern DbvcSums *dbvc_sums_load(const bytea *stored);
@@ -139,11 +138,25 @@ typedef struct DbvcObject
 /* May they be compared object by object: same key, same context? */
 extern bool dbvc_sums_comparable(const DbvcSums *a, const DbvcSums *b);
 extern uint32 dbvc_sums_count(const DbvcSums *sums);
+typedef void (*DbvcSumVisitor)(const DbvcObject *object, void *arg);
 /* Show each object whose rows differ, once. */
 extern void dbvc_sums_differing(const DbvcSums *before, const DbvcSums *after,
-								void (*visit)(const DbvcObject *object,
-											  void *arg),
-								void *arg);
+								DbvcSumVisitor visit, void *arg);
+/*
+ * Show each object whose rows differ, or are other versions though they look the
+ * same: somebody may have changed them there and back.  visit_class: of relations
+ * of which this is true of the pg_class row.  False: anything may have been touched.
+ */
+extern bool dbvc_sums_touched(DbvcSums *before, DbvcSums *after,
+							  DbvcSumVisitor visit, DbvcSumVisitor visit_class,
+							  void *arg);
+extern void dbvc_sums_forget_rows(DbvcSums *sums);
+/*
+ * Did the relation's pg_class row look the same all the time between two
+ * snapshots?  Both must be registered, and from must have been all the time.
+ */
+extern bool dbvc_class_row_was_same(const DbvcSums *sums, Oid relation,
+									Snapshot from, Snapshot to);
 /* Note which entries are unstable, and their hashes. */
 extern void dbvc_sums_set_unstable(DbvcSums *sums, const DbvcList *list);
 extern void dbvc_sums_copy_unstable(DbvcSums *to, const DbvcSums *from);
@@ -156,11 +169,12 @@ extern int dbvc_sums_unstable(const DbvcSums *sums, int i, DbvcObject *object,
  * Objects whose definitions may differ between two states: those with other rows, and what depends on them
  * through pg_depend, all as wholes (dbvc_definition_whole).  also: objects to look at in any case.
  * False when everything may differ, or so much that all is faster.  catalog: sparse, of the later state.
+ * since: the snapshot of the earlier state, registered ever since: then rows count too that were changed there and back.
  */
-extern bool dbvc_sums_changed(const DbvcSums *before, const DbvcSums *after,
-							  DbvcCatalog *catalog, const DbvcObject *also,
-							  int also_count, DbvcObject **changed,
-							  int *count);
+extern bool dbvc_sums_changed(DbvcSums *before, DbvcSums *after,
+							  DbvcCatalog *catalog, Snapshot since,
+							  const DbvcObject *also, int also_count,
+							  DbvcObject **changed, int *count);
 
 /* ---------------------------------------------------------------- capture */
 
@@ -247,6 +261,8 @@ extern char *dbvc_definition_load(const uint8 hash[DBVC_SHA256_LEN]);
 extern void dbvc_check_schemas(const DbvcList *list, const List *schemas);
 /* By id, or the newest when id is NULL; raises DBVC_UNKNOWN_SNAPSHOT.  Needs SPI and an owner scope. */
 extern DbvcSnapshot *dbvc_snapshot_find(const char *id);
+/* The newest of all schemas: a later one of some schemas must not hide the others.  The newest of all when there is none. */
+extern DbvcSnapshot *dbvc_snapshot_whole(void);
 
 /* ------------------------------------------------------------- difference */
 

@@ -93,7 +93,7 @@ CREATE FUNCTION snapshot_drift(detail boolean DEFAULT false,
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'dbvc_snapshot_drift' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION snapshot_drift(boolean) IS
-'what has changed since the newest snapshot; records that there is something';
+'what has changed since the newest snapshot of all schemas; records that there is something';
 
 CREATE FUNCTION snapshot_document(snapshot text DEFAULT NULL) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'dbvc_snapshot_document' LANGUAGE C STABLE PARALLEL UNSAFE;

@@ -356,7 +356,12 @@ dbvc_snapshot_drift(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	dbvc_owner_enter(&scope);
-	comparison.from = dbvc_snapshot_find(NULL);
+	comparison.from = dbvc_snapshot_whole();
+	if (comparison.from->schemas != NIL)
+		ereport(NOTICE, (errmsg("only some schemas are compared: %s",
+								dbvc_join_names(comparison.from->schemas)),
+						 errhint("No snapshot holds the others: take one with "
+								 "dbvc.snapshot_capture().")));
 	compare_with_live(&comparison, comparison.from);
 	differences = compare(&comparison, detail);
 	put_differences(fcinfo, differences);

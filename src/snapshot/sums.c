@@ -5,6 +5,7 @@
 #include "snapshot/sums.h"
 
 #include "access/xlog.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -105,7 +106,7 @@ dbvc_sums_object(const DbvcSums *sums, Oid classid, Oid objid)
 }
 
 bool
-dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b, bool versions)
+dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b)
 {
 	/*
 	 * The total is a sum of keyed hashes of whole rows, their OIDs included:
@@ -113,7 +114,7 @@ dbvc_sums_equal(const DbvcSums *a, const DbvcSums *b, bool versions)
 	 */
 	return memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
 		   a->names == b->names && a->count == b->count &&
-		   a->total == b->total && (!versions || a->versions == b->versions);
+		   a->total == b->total;
 }
 
 bool
@@ -128,29 +129,107 @@ dbvc_sums_count(const DbvcSums *sums)
 	return sums->count;
 }
 
-void
-dbvc_sums_differing(const DbvcSums *before, const DbvcSums *after,
-					void (*visit)(const DbvcObject *object, void *arg),
-					void *arg)
+/* Go through two sorted arrays and show where they differ. */
+static void
+compare_sums(const DbvcSum *a, uint32 a_count, const DbvcSum *b,
+			 uint32 b_count, DbvcSumVisitor visit, void *arg)
 {
-	uint32 i = 0;
-	uint32 j = 0;
+	const DbvcSum *a_end = a + a_count;
+	const DbvcSum *b_end = b + b_count;
 
-	while (i < before->count || j < after->count)
+	while (a < a_end || b < b_end)
 	{
-		const DbvcSum *a = &before->objects[i];
-		const DbvcSum *b = &after->objects[j];
-		int order = i == before->count	? 1
-					: j == after->count ? -1
-										: dbvc_sum_compare(a, b);
-		const DbvcSum *one = order <= 0 ? a : b;
-		DbvcObject object = {one->classid, one->objid};
+		int order = a == a_end ? 1 : b == b_end ? -1 : dbvc_sum_compare(a, b);
+		DbvcObject object;
 
-		i += order <= 0;
-		j += order >= 0;
+		object.classid = order <= 0 ? a->classid : b->classid;
+		object.objid = order <= 0 ? a->objid : b->objid;
 		if (order != 0 || a->sum != b->sum)
 			visit(&object, arg);
+		a += order <= 0;
+		b += order >= 0;
 	}
+}
+
+void
+dbvc_sums_differing(const DbvcSums *before, const DbvcSums *after,
+					DbvcSumVisitor visit, void *arg)
+{
+	compare_sums(before->objects, before->count, after->objects, after->count,
+				 visit, arg);
+}
+
+static void
+gather_rows(DbvcSums *sums)
+{
+	DbvcSum *spare;
+	DbvcSum *gathered;
+
+	if (sums->rows_gathered)
+		return;
+	spare = MemoryContextAllocHuge(sums->context,
+								   (Size) Max(sums->rows->count, 1) *
+									   sizeof(DbvcSum));
+	gathered = dbvc_sums_gather(sums->rows->sums, spare, &sums->rows->count);
+	pfree(gathered == spare ? sums->rows->sums : spare);
+	sums->rows->sums = gathered;
+	sums->rows_gathered = true;
+}
+
+typedef struct Touched
+{
+	const DbvcSums *before;
+	const DbvcSums *after;
+	DbvcSumVisitor visit;
+	DbvcSumVisitor visit_class;
+	void *arg;
+} Touched;
+
+static void
+visit_rows(const DbvcObject *object, void *arg)
+{
+	Touched *touched = arg;
+	DbvcObject whole = *object;
+
+	if (object->classid == 0)
+		whole.classid = RelationRelationId;
+	/* temporary objects are not looked at */
+	if (dbvc_sums_object(touched->before, whole.classid, whole.objid) == 0 &&
+		dbvc_sums_object(touched->after, whole.classid, whole.objid) == 0)
+		return;
+	if (object->classid == 0)
+		touched->visit_class(&whole, touched->arg);
+	else
+		touched->visit(&whole, touched->arg);
+}
+
+bool
+dbvc_sums_touched(DbvcSums *before, DbvcSums *after, DbvcSumVisitor visit,
+				  DbvcSumVisitor visit_class, void *arg)
+{
+	Touched touched = {before, after, visit, visit_class, arg};
+
+	if (before->rows == NULL || after->rows == NULL ||
+		!dbvc_sums_comparable(before, after) ||
+		before->system_rows != after->system_rows)
+		return false;
+	gather_rows(before);
+	gather_rows(after);
+	dbvc_sums_differing(before, after, visit, arg);
+	compare_sums(before->rows->sums, before->rows->count, after->rows->sums,
+				 after->rows->count, visit_rows, &touched);
+	return true;
+}
+
+void
+dbvc_sums_forget_rows(DbvcSums *sums)
+{
+	if (sums->rows != NULL)
+	{
+		pfree(sums->rows->sums);
+		pfree(sums->rows);
+	}
+	sums->rows = NULL;
 }
 
 /* ----------------------------------------------------- definitions that may

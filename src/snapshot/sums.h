@@ -16,6 +16,14 @@ typedef struct DbvcSum
 	uint64 sum;
 } DbvcSum;
 
+/* Sums as they come. */
+typedef struct DbvcStream
+{
+	DbvcSum *sums;
+	uint32 count;
+	uint32 allocated;
+} DbvcStream;
+
 typedef struct DbvcUnstable
 {
 	DbvcObject object;
@@ -27,10 +35,17 @@ struct DbvcSums
 	MemoryContext context;
 	uint8 key[DBVC_SIPHASH_KEY_LEN];
 	uint64 names;	  /* the sum of what names everything */
-	uint64 versions;  /* of the rows; 0 when it is not known */
 	uint64 total;	  /* over all objects */
 	DbvcSum *objects; /* by objid and classid */
 	uint32 count;
+	/*
+	 * Which versions of rows were read, by object; that of the pg_class row
+	 * itself under class 0, because much gives it a new one and nothing else.
+	 * NULL when it is not known.
+	 */
+	DbvcStream *rows;
+	bool rows_gathered;
+	uint64 system_rows; /* versions of the system's own */
 	DbvcUnstable *unstable;
 	int unstable_count;
 };

@@ -122,6 +122,35 @@ is_sql($node, q{SELECT dbvc.snapshot_fingerprint(NULL, true) = dbvc.snapshot_fin
 is_sql($node, q{SELECT (dbvc.snapshot_capture() IS NOT NULL)::text || (SELECT string_agg(DISTINCT m[1], ' ') = min(n)::text
 	FROM public.number, regexp_matches(dbvc.snapshot_document()::text, '_n(\d+)_', 'g') m)}, 'truetrue', 'and has the last number');
 
+# what other sessions do all the time does not keep snapshots from being taken
+$node->safe_psql('postgres', q{CREATE TABLE public.queue (a int PRIMARY KEY, b text DEFAULT now()::text);
+	CREATE VIEW public.queued AS SELECT * FROM public.queue});
+my %habit = (
+	'TRUNCATE' => 'TRUNCATE public.queue;',
+	'temporary tables' => 'CREATE TEMP TABLE x (a int PRIMARY KEY, b text DEFAULT now()::text); DROP TABLE x;',
+	'tables that come and go' => 'CREATE TABLE public.x (a int, b text DEFAULT now()::text); DROP TABLE public.x;',
+	'renames there and back' => 'ALTER TABLE s.t_n0_ RENAME TO y; ALTER TABLE s.y RENAME TO t_n0_; SELECT pg_sleep(0.1);',
+);
+my $n = $node->safe_psql('postgres', 'SELECT n FROM public.number');
+foreach my $what (sort keys %habit)
+{
+	my ($out, $err) = ('', '');
+	append_to_file("$folder/habit $what.sql", $habit{$what} =~ s/; /;\n/gr =~ s/_n0_/_n${n}_/gr . "\n");
+	my $run = IPC::Run::start([ 'pgbench', '-n', '-d', $node->connstr('postgres'), '-c', 1, '-T', $seconds,
+		'-f', "$folder/habit $what.sql" ], '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+
+	wait_for($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'pgbench'});
+	foreach my $i (1 .. 3)
+	{
+		my $job = run_sql($node, { db => 'postgres' }, qq{COMMENT ON VIEW public.queued IS '$i'}, q{SELECT dbvc.snapshot_capture()},
+			q{SELECT dbvc.snapshot_fingerprint("full" => true)});
+		ok($job->{ok}, "$what: snapshot $i") or diag $job->{err};
+	}
+	ok($run->finish, "$what went on") or diag $err;
+}
+is_sql($node, q{SELECT dbvc.snapshot_fingerprint(NULL, true) = dbvc.snapshot_fingerprint(NULL, true, true)}, 't',
+	'in the end, both are still equal');
+
 # no lock stays: whoever took a snapshot in a transaction that goes on is in nobody's way
 my $holder = job($node, 'holder', q{BEGIN}, q{SELECT dbvc.snapshot_fingerprint("full" => true)}, q{SELECT pg_sleep(1000)});
 wait_for($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'holder' AND query LIKE '%pg_sleep%'});

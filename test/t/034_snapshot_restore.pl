@@ -109,12 +109,11 @@ is(full_fingerprint($node, $db), fingerprint($node, $db), 'all read anew, the fi
 
 my $before = fingerprint($node, $db);
 
-foreach my $setting ("search_path = ''", 'search_path = ev, public, ext', "search_path = 'Ev \"Quoted\".Schema', ev, pg_catalog", "datestyle = 'German, DMY'", "datestyle = 'SQL, MDY'", "intervalstyle = 'sql_standard'", "intervalstyle = 'iso_8601'", "timezone = 'Asia/Kathmandu'", 'quote_all_identifiers = on', 'extra_float_digits = -15', 'extra_float_digits = 3', "bytea_output = 'escape'", "xmlbinary = 'hex'", "lc_monetary = 'C.UTF-8'", "lc_numeric = 'C.UTF-8'", 'standard_conforming_strings = off', 'backslash_quote = off', 'transform_null_equals = on', 'array_nulls = off', "default_transaction_isolation = 'serializable'", "default_transaction_isolation = 'repeatable read'", 'default_table_access_method = ev_heap', 'row_security = off', 'escape_string_warning = off', "client_encoding = 'SQL_ASCII'", "client_encoding = 'LATIN1'", 'session_replication_role = replica', 'enable_seqscan = off', 'enable_indexscan = off', 'ignore_system_indexes = on', 'plan_cache_mode = force_generic_plan', 'default_with_oids_placeholder = 1', 'role = regress_dbvc_placeholder')
+foreach my $setting ("search_path = ''", 'search_path = ev, public, ext', "search_path = 'Ev \"Quoted\".Schema', ev, pg_catalog", "datestyle = 'German, DMY'", "datestyle = 'SQL, MDY'", "intervalstyle = 'sql_standard'", "intervalstyle = 'iso_8601'", "timezone = 'Asia/Kathmandu'", 'quote_all_identifiers = on', 'extra_float_digits = -15', 'extra_float_digits = 3', "bytea_output = 'escape'", "xmlbinary = 'hex'", "lc_monetary = 'C.UTF-8'", "lc_numeric = 'C.UTF-8'", 'standard_conforming_strings = off', 'backslash_quote = off', 'transform_null_equals = on', 'array_nulls = off', "default_transaction_isolation = 'serializable'", "default_transaction_isolation = 'repeatable read'", 'default_table_access_method = ev_heap', 'row_security = off', 'escape_string_warning = off', "client_encoding = 'SQL_ASCII'", "client_encoding = 'LATIN1'", 'session_replication_role = replica', 'enable_seqscan = off', 'enable_indexscan = off', 'plan_cache_mode = force_generic_plan')
 {
-	next if $setting =~ /placeholder/;
-	my $set = $setting eq 'ignore_system_indexes = on' ? '' : "SET $setting;";
-
-	is($node->safe_psql($db, "$set SELECT encode(dbvc.snapshot_fingerprint(\"full\" => true), 'hex')"), $before, "under $setting");
+	# some have gone, or have only one value, in later majors
+	next if error_of($node, { db => $db }, "SET $setting") ne '';
+	is($node->safe_psql($db, "SET $setting; SELECT encode(dbvc.snapshot_fingerprint(\"full\" => true), 'hex')"), $before, "under $setting");
 }
 is($node->safe_psql($db, q{BEGIN READ ONLY; SELECT encode(dbvc.snapshot_fingerprint(), 'hex'); COMMIT}), $before, 'in a transaction that may only read');
 # somebody without any privilege on what is there

@@ -36,7 +36,7 @@ my $partitions = int(1000 * $scale);
 my $name = '"' . 'ü' x 30 . 'x.""' . '"'; # of 63 bytes
 
 $node->safe_psql($db, 'CREATE TABLE wide (' . join(', ', map { "c$_ int" } 1 .. 1600) . ')');
-$node->safe_psql($db, "CREATE TABLE parted (id int, v text) PARTITION BY LIST (id); CREATE INDEX ON parted (v); DO \$\$ BEGIN FOR i IN 1..$partitions LOOP EXECUTE format('CREATE TABLE part_%s PARTITION OF parted FOR VALUES IN (%s)', i, i); END LOOP; END \$\$");
+$node->safe_psql($db, "CREATE TABLE parted (id int, v int) PARTITION BY LIST (id); CREATE INDEX ON parted (v); DO \$\$ BEGIN FOR i IN 1..$partitions LOOP EXECUTE format('CREATE TABLE part_%s PARTITION OF parted FOR VALUES IN (%s)', i, i); END LOOP; END \$\$");
 $node->safe_psql($db, 'CREATE TABLE deep_0 (a int CHECK (a > 0))');
 $node->safe_psql($db, join(';', map { "CREATE TABLE deep_$_ (c$_ int) INHERITS (deep_" . ($_ - 1) . ')' } 1 .. 50));
 $node->safe_psql($db, 'CREATE VIEW view_0 AS SELECT a FROM deep_0');
@@ -77,7 +77,7 @@ sub changed_view
 # ---- changed meanwhile ----
 
 my $busy = new_database($node, 'busy');
-my $for = 6 * $scale;
+my $for = 4 * $scale;
 
 $node->safe_psql($busy, q{CREATE TABLE a (x int, n int); CREATE TABLE b (x int, n int); CREATE VIEW v AS SELECT a.x, b.x AS y FROM a, b; CREATE INDEX a_x ON a (x) WHERE x > 0;
 	ALTER TABLE a ADD CONSTRAINT c CHECK (x > 1); CREATE TABLE stop (stop boolean)});
@@ -122,6 +122,19 @@ while (time < $until)
 }
 $node->safe_psql($busy, 'INSERT INTO stop VALUES (true)');
 finish($_) foreach @jobs;
+
+# what changes no definition does not keep a capture from coming to an end
+$node->safe_psql($busy, 'DELETE FROM stop; CREATE TABLE queue (a int); CREATE MATERIALIZED VIEW m AS SELECT 1 AS one');
+push @jobs, map { job($node, 'quiet', { db => $busy, keep_going => 1 }, "DO \$\$ BEGIN WHILE NOT EXISTS (SELECT FROM stop) LOOP $_; COMMIT; END LOOP; END \$\$") } (
+	'TRUNCATE queue', 'CREATE TEMP TABLE x (id int PRIMARY KEY, t text); COMMIT; DROP TABLE x', q{REFRESH MATERIALIZED VIEW m; ALTER ROLE CURRENT_USER PASSWORD 'x'});
+my @given_up;
+foreach my $n (1 .. 3)
+{
+	push @given_up, error_of($node, { db => $busy }, 'SELECT FROM dbvc.snapshot_fingerprint("full" => true)'), error_of($node, { db => $busy }, 'COMMENT ON TABLE queue IS \'' . $n . '\'', 'SELECT FROM dbvc.snapshot_capture()');
+}
+$node->safe_psql($busy, 'INSERT INTO stop VALUES (true)');
+finish($_) foreach @jobs[2 .. $#jobs];
+is(join('', @given_up), '', 'TRUNCATE, REFRESH and temporary tables of others do not keep a capture from coming to an end');
 is(join("\n", @halves), '', 'while it is changed, what is captured is one state of the schema, or 40001');
 is(join('', map { $_->{err} } @jobs), '', '... and the others have not suffered');
 cmp_ok($whole, '>', 0, "... $whole snapshots, $given_up times given up");
