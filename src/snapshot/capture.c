@@ -19,13 +19,14 @@
 #include "snapshot/snapshot.h"
 
 #include "access/xact.h"
+#include "catalog/objectaddress.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define MAX_ROUNDS 10
+#define MAX_ROUNDS 30
 #define BATCH 200
 #define ARENA_BLOCK ((Size) 256 * 1024)
 
@@ -42,6 +43,12 @@ typedef struct Start
 	const struct Round *before; /* the round that has made it, if any */
 } Start;
 
+typedef struct Failure
+{
+	DbvcObject object;
+	ErrorData *error;
+} Failure;
+
 /* One attempt. */
 typedef struct Round
 {
@@ -55,13 +62,13 @@ typedef struct Round
 	int count;
 	int allocated;
 	int done;
+	int end;		/* of the batch */
 	DbvcList *made; /* their entries */
 	char *free;		/* room for bodies */
 	Size left;
-	MemoryContext scratch; /* for one definition */
-	DbvcObject *failed;	   /* those that raised an error, and their batches */
+	MemoryContext scratch;	/* for one definition */
+	struct Failure *failed; /* objects that raised an error */
 	int failed_count;
-	ErrorData *error; /* the first */
 } Round;
 
 /* ------------------------------------------------------------- definitions */
@@ -105,10 +112,9 @@ static void
 define_batch(void *arg)
 {
 	Round *round = arg;
-	int end = Min(round->done + BATCH, round->count);
 	MemoryContext old = MemoryContextSwitchTo(round->scratch);
 
-	for (int i = round->done; i < end; i++)
+	for (int i = round->done; i < round->end; i++)
 	{
 		const DbvcObject *object = &round->objects[i];
 		DbvcDefinition definition;
@@ -160,24 +166,38 @@ is_final(const ErrorData *error)
 		   error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN;
 }
 
-/* An object of the batch could not be defined: none of it counts. */
-static void
-note_failure(Round *round, int made, int end, ErrorData *error)
+/* Define the next objects; the error, if there is one, after which none of
+ * them counts. */
+static ErrorData *
+try_batch(Round *round, int end)
 {
-	int count = end - round->done;
-	Size size = (Size) (round->failed_count + count) * sizeof(DbvcObject);
+	int made = round->made->count;
+	MemoryContext old = MemoryContextSwitchTo(round->capture->context);
+	ErrorData *error;
 
+	round->end = end;
+	error = dbvc_subtransaction(define_batch, round, false);
+	MemoryContextSwitchTo(old);
+	if (error == NULL)
+		return NULL;
 	if (is_final(error))
 		ReThrowError(error);
-	if (round->error == NULL)
-		round->error = error;
 	round->made->count = made;
+	return error;
+}
+
+static void
+note_failure(Round *round, ErrorData *error)
+{
+	Size size = (Size) (round->failed_count + 1) * sizeof(Failure);
+	Failure *failure;
+
 	round->failed = round->failed == NULL
 						? MemoryContextAllocHuge(round->capture->context, size)
 						: repalloc_huge(round->failed, size);
-	memcpy(round->failed + round->failed_count, round->objects + round->done,
-		   (Size) count * sizeof(DbvcObject));
-	round->failed_count += count;
+	failure = &round->failed[round->failed_count++];
+	failure->object = round->objects[round->done];
+	failure->error = error;
 }
 
 /*
@@ -203,15 +223,20 @@ define_objects(Round *round)
 	while (round->done < round->count)
 	{
 		int end = Min(round->done + BATCH, round->count);
-		int made = round->made->count;
-		MemoryContext old = MemoryContextSwitchTo(capture->context);
-		ErrorData *error = dbvc_subtransaction(define_batch, round, false);
 
-		MemoryContextSwitchTo(old);
+		if (try_batch(round, end) == NULL)
+		{
+			round->done = end;
+			continue;
+		}
+		/* one by one: who was it? */
+		for (; round->done < end; round->done++)
+		{
+			ErrorData *error = try_batch(round, round->done + 1);
 
-		if (error != NULL)
-			note_failure(round, made, end, error);
-		round->done = end;
+			if (error != NULL)
+				note_failure(round, error);
+		}
 	}
 	MemoryContextDelete(round->scratch);
 	dbvc_list_sort(round->made);
@@ -375,7 +400,7 @@ objects_in_doubt(const Start *start, int *count)
 		(void) dbvc_sums_unstable(start->sums, *count, &objects[*count],
 								  &hash);
 	for (int i = 0; i < failed; i++)
-		objects[(*count)++] = before->failed[i];
+		objects[(*count)++] = before->failed[i].object;
 	return objects;
 }
 
@@ -440,9 +465,8 @@ latest_snapshot(uint64 *completed)
 static bool
 is_settled(const Round *round)
 {
-	if (round->failed_count > 0)
-		return false;
-	return round->capture->objects_defined == 0 ||
+	return (round->capture->objects_defined == 0 &&
+			round->failed_count == 0) ||
 		   (round->completed != 0 &&
 			GetLatestSnapshot()->snapXactCompletionCount == round->completed);
 }
@@ -546,10 +570,77 @@ start_from_round(Start *start, const Round *round)
 	start->has_key = true;
 }
 
+/* Is there an error that may go away by itself? */
+static bool
+has_deadlock(const Round *round)
+{
+	for (int i = 0; i < round->failed_count; i++)
+		if (round->failed[i].error->sqlerrcode ==
+			ERRCODE_T_R_DEADLOCK_DETECTED)
+			return true;
+	return false;
+}
+
+/*
+ * An object that the server cannot show is no reason not to show the others.
+ * It is listed by what its rows are, which tells when it changes.
+ */
+static void
+add_failed(void *arg)
+{
+	Round *round = arg;
+	Failure *failure = &round->failed[round->done];
+	ObjectAddress address;
+	DbvcDefinition definition = {0};
+	uint64 rows;
+	DbvcPiece piece;
+	List *names = NIL;
+	List *args = NIL;
+
+	ObjectAddressSet(address, failure->object.classid, failure->object.objid);
+	definition.classid = address.classId;
+	definition.objid = address.objectId;
+	definition.type = getObjectTypeDescription(&address, false);
+	definition.identity =
+		getObjectIdentityParts(&address, &names, &args, false);
+	definition.schema = list_length(names) > 1 ? linitial(names) : NULL;
+	definition.unstable = true;
+	rows = dbvc_sums_object(round->sums, address.classId, address.objectId);
+	definition.body =
+		psprintf("{\"error\":\"%s\",\"rows\":\"" UINT64_FORMAT "\"}",
+				 unpack_sql_state(failure->error->sqlerrcode), rows);
+	definition.body_len = strlen(definition.body);
+	piece.data = definition.body;
+	piece.len = definition.body_len;
+	dbvc_sha256(&piece, 1, definition.hash);
+	ereport(WARNING, (errcode(failure->error->sqlerrcode),
+					  errmsg("%s %s cannot be shown in a snapshot",
+							 definition.type, definition.identity),
+					  errdetail("%s", failure->error->message),
+					  errhint("The snapshot only tells when it changes.")));
+	dbvc_list_add(round->capture->list, &definition, rows);
+	keep_body(round, &definition);
+}
+
 /* What came out, when the rounds are over. */
 static DbvcCapture *
 finish_round(Round *round)
 {
+	MemoryContext old = MemoryContextSwitchTo(round->capture->context);
+
+	for (round->done = 0; round->done < round->failed_count; round->done++)
+	{
+		ErrorData *error = dbvc_subtransaction(add_failed, round, false);
+
+		if (error != NULL)
+			ReThrowError(round->failed[round->done].error);
+	}
+	MemoryContextSwitchTo(old);
+	if (round->failed_count > 0)
+	{
+		dbvc_list_sort(round->capture->list);
+		dbvc_sums_set_unstable(round->sums, round->capture->list);
+	}
 	dbvc_sums_forget_rows(round->sums);
 	return round->capture;
 }
@@ -568,23 +659,16 @@ go_round(Start *start, MemoryContext parent)
 		Round *round = new_round(start, parent);
 
 		CHECK_FOR_INTERRUPTS();
-		if (before != NULL && was_untouched(before, round))
-		{
-			if (before->error != NULL)
-			{
-				if (before->error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-					ReThrowError(before->error);
-			}
-			else
-				capture = finish_round(before);
-		}
+		if (before != NULL && !has_deadlock(before) &&
+			was_untouched(before, round))
+			capture = finish_round(before);
 		if (capture == NULL)
 		{
 			rounds++;
 			make_round(round);
 			defined += round->capture->objects_defined;
 			full |= round->capture->full;
-			if (is_settled(round))
+			if (!has_deadlock(round) && is_settled(round))
 				capture = finish_round(round);
 		}
 		if (before != NULL)

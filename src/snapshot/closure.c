@@ -19,7 +19,7 @@
  *
  * When in doubt, an object is made again: that costs time and nothing else.
  */
-#include "snapshot/snapshot.h"
+#include "snapshot/sums.h"
 
 #include "access/genam.h"
 #include "access/table.h"
@@ -60,6 +60,7 @@ typedef struct Closure
 	bool has_type; /* types are among the nodes */
 	bool has_operator;
 	HTAB *wholes; /* DbvcObject: the result */
+	const DbvcSums *before;
 	const DbvcSums *sums;
 	Snapshot since; /* of the earlier state, or NULL */
 	int looked;		/* pg_class rows that were looked at */
@@ -156,6 +157,14 @@ visit_differing(const DbvcObject *object, void *arg)
 
 	if (closure->too_many || closure->far)
 		return;
+	if (object->classid >= DBVC_SUM_NAME)
+	{
+		/* a new name is in nothing that was there before */
+		if (dbvc_sums_object(closure->before, object->classid,
+							 object->objid) != 0)
+			closure->far = true;
+		return;
+	}
 	if (is_far_reaching(object->classid))
 		closure->far = true;
 	reach(closure, object->classid, object->objid);
@@ -331,6 +340,7 @@ dbvc_sums_changed(DbvcSums *before, DbvcSums *after, DbvcCatalog *catalog,
 	closure.known = object_set("dbvc closure", 256);
 	closure.wholes = object_set("dbvc changed objects", 256);
 
+	closure.before = before;
 	closure.sums = after;
 	closure.since = since;
 	if (since == NULL)

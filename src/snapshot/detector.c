@@ -12,10 +12,11 @@
  * place of a row.  Values that are stored outside their row are hashed
  * themselves, not the pointers.
  *
- * What names everything, or is depended on without a trace in pg_depend, goes
- * into one sum of its own, the context: names of roles, schemas, tablespaces,
- * languages and access methods, and all rows of the system's own objects.  When
- * it differs, everything may.
+ * What is depended on without a trace in pg_depend is the context: all rows of
+ * the system's own objects, in one sum, and names of roles, schemas,
+ * tablespaces, languages and access methods, each like an object of a class of its
+ * own.  When the sum differs, or such a name is changed or gone, everything may
+ * look otherwise; a new name is in nothing that was there before.
  *
  * Temporary objects are left out, unless something that is not temporary
  * depends on them.
@@ -27,6 +28,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -467,6 +469,21 @@ is_of_system(Oid classid, Oid objid)
 		   !(classid == NamespaceRelationId && objid == PG_PUBLIC_NAMESPACE);
 }
 
+/*
+ * What depends on what is not shown by definitions, but it is how closure.c
+ * finds its way: who loses such a row by hand is looked at again.
+ */
+static bool
+is_reference(Oid relation, HeapTuple tuple)
+{
+	char type;
+
+	if (relation != DependRelationId)
+		return false;
+	type = ((Form_pg_depend) GETSTRUCT(tuple))->deptype;
+	return type == DEPENDENCY_NORMAL || type == DEPENDENCY_AUTO;
+}
+
 static void
 read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 {
@@ -483,7 +500,8 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 		plan_relation(plan, relation, shelf);
 	if (plan->relation == DependRelationId && reader->has_left_out)
 		note_reference(reader, (Form_pg_depend) GETSTRUCT(tuple));
-	if (dbvc_catalog_skips(plan->relation, tuple))
+	if (dbvc_catalog_skips(plan->relation, tuple) &&
+		!is_reference(plan->relation, tuple))
 		return;
 
 	if (plan->relation == NamespaceRelationId &&
@@ -491,14 +509,15 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 		return;
 	left_out = is_left_out(reader, tuple);
 	if (plan->name_offset >= 0)
-		sums->names += hash_name(reader, tuple);
+		add_sum(&reader->found, DBVC_SUM_NAME | plan->relation,
+				oid_at(tuple, plan->key_offset), hash_name(reader, tuple));
 	if (plan->only_name)
 		return;
 
 	classid = plan->class_offset >= 0 ? oid_at(tuple, plan->class_offset)
 									  : plan->owner;
 	objid = oid_at(tuple, plan->key_offset);
-	if (is_of_system(classid, objid) || classid > PG_UINT16_MAX)
+	if (is_of_system(classid, objid) || classid >= DBVC_SUM_NAME)
 	{
 		sums->names += hash_row(reader, tuple);
 		sums->system_rows += row_version(plan->relation, tuple);

@@ -286,7 +286,7 @@ dbvc_sums_unstable(const DbvcSums *sums, int i, DbvcObject *object,
 /* ---------------------------------------------------------------- as bytes */
 
 #define SUMS_MAGIC 0x64627673 /* dbvs */
-#define SUMS_FORMAT 2
+#define SUMS_FORMAT 3
 
 typedef struct StoredSums
 {

@@ -16,6 +16,9 @@ typedef struct DbvcSum
 	uint64 sum;
 } DbvcSum;
 
+/* Added to the class: the name alone of a role, a schema ... */
+#define DBVC_SUM_NAME 0x8000
+
 /* Sums as they come. */
 typedef struct DbvcStream
 {
@@ -34,7 +37,7 @@ struct DbvcSums
 {
 	MemoryContext context;
 	uint8 key[DBVC_SIPHASH_KEY_LEN];
-	uint64 names;	  /* the sum of what names everything */
+	uint64 names;	  /* the sum of the system's own rows */
 	uint64 total;	  /* over all objects */
 	DbvcSum *objects; /* by objid and classid */
 	uint32 count;

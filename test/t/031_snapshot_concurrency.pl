@@ -139,7 +139,7 @@ foreach my $what (sort keys %habit)
 	my $run = IPC::Run::start([ 'pgbench', '-n', '-d', $node->connstr('postgres'), '-c', 1, '-T', $seconds,
 		'-f', "$folder/habit $what.sql" ], '>', \$out, '2>', \$err, IPC::Run::timeout(180));
 
-	wait_for($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'pgbench'});
+	wait_for($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'});
 	foreach my $i (1 .. 3)
 	{
 		my $job = run_sql($node, { db => 'postgres' }, qq{COMMENT ON VIEW public.queued IS '$i'}, q{SELECT dbvc.snapshot_capture()},
