@@ -201,6 +201,7 @@ BEGIN; ALTER AGGREGATE total(int) RENAME TO renamed; :changes;
 BEGIN; CREATE TRIGGER one_more AFTER UPDATE OF kind ON item FOR EACH ROW WHEN (OLD.kind IN ('a', 'b')) EXECUTE FUNCTION t_f('x'); :changes;
 BEGIN; DROP TRIGGER t_tr ON item; :changes;
 BEGIN; ALTER TABLE item DISABLE TRIGGER t_tr; :changes;
+BEGIN; ALTER TABLE item DISABLE TRIGGER ALL; :changes;
 BEGIN; ALTER TRIGGER t_tr ON item RENAME TO renamed; :changes;
 BEGIN; CREATE TRIGGER one_more AFTER INSERT ON parted FOR EACH ROW EXECUTE FUNCTION t_f(); :changes;
 BEGIN; CREATE RULE one_more AS ON INSERT TO item DO INSTEAD UPDATE base SET name = NEW.kind WHERE id = NEW.id; :changes;

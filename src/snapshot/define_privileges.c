@@ -178,19 +178,26 @@ compare_columns(const void *a, const void *b)
 static void
 describe_columns(DbvcCatalog *catalog, DbvcJson *json, const Subject *subject)
 {
-	DbvcRow *columns[MaxHeapAttributeNumber];
+	DbvcRow **columns = NULL;
 	int count = 0;
 	bool any = false;
 
 	for (DbvcRow *row = dbvc_catalog_rows(catalog, DBVC_SHELF_ATTRIBUTE,
 										  InvalidOid, subject->oid);
-		 row != NULL && count < lengthof(columns); row = row->next)
-		if (dbvc_form(row, pg_attribute)->attnum > 0 &&
-			!dbvc_form(row, pg_attribute)->attisdropped &&
-			(dbvc_row_has(row, Anum_pg_attribute_attacl) ||
-			 initial_acl(catalog, subject,
-						 dbvc_form(row, pg_attribute)->attnum) != NULL))
-			columns[count++] = row;
+		 row != NULL && count < MaxHeapAttributeNumber; row = row->next)
+	{
+		Form_pg_attribute column = dbvc_form(row, pg_attribute);
+
+		if (column->attnum <= 0 || column->attisdropped ||
+			(!dbvc_row_has(row, Anum_pg_attribute_attacl) &&
+			 initial_acl(catalog, subject, column->attnum) == NULL))
+			continue;
+		if (columns == NULL)
+			columns = palloc(sizeof(DbvcRow *) * MaxHeapAttributeNumber);
+		columns[count++] = row;
+	}
+	if (columns == NULL)
+		return;
 	qsort(columns, count, sizeof(DbvcRow *), compare_columns);
 	for (int i = 0; i < count; i++)
 	{
