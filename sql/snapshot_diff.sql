@@ -129,7 +129,7 @@ ALTER INDEX diff.orders_amount_idx RENAME TO orders_total_idx;
 ALTER TRIGGER orders_trigger ON diff.orders RENAME TO another_trigger;
 ALTER SEQUENCE diff.orders_serial_seq RENAME TO orders_counter;
 SELECT * FROM dbvc.snapshot_diff(:'s');
--- everything of a table, its columns too: nothing else is different
+-- everything of a table, its columns too: what was touched itself shows the names that it mentions
 CREATE TABLE diff.item (id serial CONSTRAINT item_key PRIMARY KEY, kind diff.feeling[], parent int CONSTRAINT item_fk REFERENCES diff.item, born date) PARTITION BY RANGE (id);
 CREATE INDEX item_idx ON diff.item (kind, (id + 1));
 CREATE STATISTICS diff.item_stat ON kind, born FROM diff.item;
@@ -150,6 +150,15 @@ ALTER FUNCTION diff.item_get(diff.thing) RENAME TO thing_get;
 ALTER TYPE diff.feeling RENAME TO sentiment;
 SELECT * FROM dbvc.snapshot_diff(:'s');
 ALTER TYPE diff.sentiment RENAME TO feeling;
+-- another function takes the place of the trigger's, under a name that a third one has got
+CREATE FUNCTION diff.one() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION diff.two() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE FUNCTION diff.one(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE OR REPLACE TRIGGER thing_trigger BEFORE UPDATE OF sort ON diff.thing FOR EACH ROW EXECUTE FUNCTION diff.one();
+SELECT dbvc.snapshot_capture() AS s \gset
+ALTER FUNCTION diff.one(int) RENAME TO two;
+CREATE OR REPLACE TRIGGER thing_trigger BEFORE UPDATE OF sort ON diff.thing FOR EACH ROW EXECUTE FUNCTION diff.two();
+SELECT * FROM dbvc.snapshot_diff(:'s');
 DROP TABLE diff.thing CASCADE;
 -- two names are swapped
 SELECT dbvc.snapshot_capture() AS s \gset

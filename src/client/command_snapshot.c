@@ -20,6 +20,7 @@ static const char capture_query[] =
 
 static const char snapshot_query[] =
 	SNAPSHOT_QUERY "WHERE s.id OPERATOR(pg_catalog.=) $1::pg_catalog.text";
+/* As the server does: one of all schemas goes before one of some. */
 static const char newest_query[] =
 	SNAPSHOT_QUERY "ORDER BY s.schemas IS NULL DESC, s.event_id DESC LIMIT 1";
 

@@ -21,8 +21,6 @@ typedef struct DbvcFound
 	 * only because of something else; a rename may explain it.
 	 */
 	bool suspect;
-	bool same_object;	  /* proved by its OID */
-	const char *relation; /* whose columns it speaks of: identity afterwards */
 	/* renamed: the name, as it stands in the texts of others */
 	const char *old_name;
 	const char *new_name;
@@ -56,8 +54,6 @@ typedef struct DbvcSubject
 	const char *type;
 	const char *identity;
 	bool suspect;
-	bool same_object;
-	const char *relation;
 	StringInfoData path;
 	int found; /* how many differences there were */
 	/* of a column that got another name: of its constraint NOT NULL, when
@@ -159,10 +155,8 @@ typedef enum DbvcNameKind
 {
 	DBVC_NAME_ANY,		 /* in a text */
 	DBVC_NAME_LITERAL,	 /* in quotation marks */
-	DBVC_NAME_IDENTITY,	 /* of an object in a schema */
 	DBVC_NAME_OLD_ALIAS, /* of what was renamed: stands for "" */
 	DBVC_NAME_NEW_ALIAS,
-	DBVC_NAME_COLUMN, /* relation.column: identity afterwards, name before */
 } DbvcNameKind;
 /* Has what had the one name got the other? */
 extern bool dbvc_was_renamed(HTAB *renames, DbvcNameKind kind,

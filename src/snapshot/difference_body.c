@@ -80,10 +80,6 @@ dbvc_altered_add(DbvcSubject *subject, const char *attribute,
 					   subject->identity, attribute, before, after);
 
 	found->suspect = subject->suspect;
-	found->same_object = subject->same_object;
-	if (subject->relation != NULL)
-		found->relation =
-			MemoryContextStrdup(subject->comparing->result, subject->relation);
 	subject->found++;
 }
 
@@ -434,13 +430,9 @@ dbvc_compare_bodies(DbvcComparing *comparing, const DbvcPair *pair)
 	DbvcSubject subject = {.comparing = comparing,
 						   .type = pair->after->type,
 						   .identity = dbvc_from_utf8(pair->after->identity),
-						   .suspect = pair->suspect,
-						   .same_object = pair->same_object};
+						   .suspect = pair->suspect};
 	bool columns = dbvc_compare_columns(&subject, pair, before, after);
 
-	subject.relation = pair->after->parent[0] != '\0'
-						   ? dbvc_from_utf8(pair->after->parent)
-						   : subject.identity;
 	initStringInfo(&subject.path);
 	if (JB_ROOT_IS_OBJECT(before) && JB_ROOT_IS_OBJECT(after))
 		dbvc_compare_objects(&subject, &before->root, &after->root,

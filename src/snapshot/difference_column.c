@@ -133,9 +133,6 @@ add_renamed_column(DbvcComparing *comparing, const DbvcPair *pair,
 	MemoryContext old = MemoryContextSwitchTo(comparing->result);
 
 	found->suspect = pair->suspect;
-	found->relation = dbvc_from_utf8(pair->after->identity);
-	if (found->relation == pair->after->identity)
-		found->relation = pstrdup(found->relation);
 	found->old_name = pstrdup(quote_identifier(column->name));
 	found->new_name = pstrdup(quote_identifier(column->mate->name));
 	MemoryContextSwitchTo(old);
@@ -203,9 +200,7 @@ compare_column(DbvcSubject *relation, const DbvcPair *pair,
 			   DbvcElement *column)
 {
 	DbvcSubject subject = {.comparing = relation->comparing,
-						   .suspect = relation->suspect,
-						   .same_object = relation->same_object,
-						   .relation = relation->identity};
+						   .suspect = relation->suspect};
 
 	if (strcmp(column->name, column->mate->name) != 0)
 	{

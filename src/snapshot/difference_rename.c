@@ -8,9 +8,6 @@
  * sides, its text is the same but for what was renamed (difference_text.c), and
  * the rename itself is listed.
  *
- * References (difference_reference.c) need no such evidence: where all that a
- * value says is which object or column is meant, OIDs prove that it means the same.
- *
  * A name is known by a hash of 64 bits.
  */
 #include "snapshot/difference.h"
@@ -94,21 +91,6 @@ add_rename(HTAB *renames, const char *before, const char *after,
 	if (!there)
 		memset(&slot->new_names, 0, sizeof(Names));
 	add_name(&slot->new_names, after, strlen(after), kind);
-}
-
-/* What the names mean, whether the rename is listed or not. */
-static void
-add_meaning(HTAB *renames, const DbvcFound *found)
-{
-	if (found->old_name == NULL || found->new_name == NULL)
-		return;
-	if (found->relation == NULL)
-		add_rename(renames, found->old_name, found->new_name,
-				   DBVC_NAME_IDENTITY);
-	else
-		add_rename(renames,
-				   psprintf("%s.%s", found->relation, found->old_name),
-				   found->new_name, DBVC_NAME_COLUMN);
 }
 
 bool
@@ -223,7 +205,7 @@ judge_others(HTAB *renames, List *found, MemoryContext scratch)
 	{
 		DbvcFound *one = lfirst(lc);
 
-		if (strcmp(one->difference.change, "altered") == 0 && one->same_object)
+		if (one->suspect && strcmp(one->difference.change, "altered") == 0)
 			one->suspect = is_consequence(renames, one, scratch);
 	}
 }
@@ -247,7 +229,6 @@ dbvc_without_consequences(List *found)
 	{
 		const DbvcFound *one = lfirst(lc);
 
-		add_meaning(renames, one);
 		if (one->suspect)
 			continue;
 		add_listed(renames, one);

@@ -177,7 +177,7 @@ create publication pub for table t2 where (id in (1,2) and id between 1 and 2 an
 call c.mk('n16', '', $q$select json_object('a': 1, 'b': v absent on null returning jsonb), json_array(1, v null on null), json_array(select id from t2), json_objectagg(v: id), json_arrayagg(id order by id absent on null), v is json as p, v is json object with unique keys as q, 0x1f as hx, 1_000 as th, any_value(v) from t2 group by v$q$);
 \endif
 \if :at_least_17
-call c.mk('n17', '', $q$select json_value(jb, '$.a' returning int default 1 on empty error on error), json_query(jb, '$.a' with wrapper omit quotes), json_exists(jb, '$.a' passing id as x true on error), json('{}'), json_scalar(v), json_serialize(j returning text) from t$q$);
+call c.mk('n17', '', $q$select json_value(jb, '$.a' returning int default 1 on empty error on error), json_query(jb, '$.a' omit quotes), json_query(jb, '$.a' with wrapper), json_exists(jb, '$.a' passing id as x true on error), json('{}'), json_scalar(v), json_serialize(j returning text) from t$q$);
 create view n17t as select jt.* from t, json_table(jb, '$[*]' as root passing id as x columns (n for ordinality, a int path '$.a' default 1 on empty, nested path '$.c[*]' as sub columns (d text path '$.d', ok boolean exists path '$.e'))) jt where v in ('a', 'b');
 \endif
 \if :at_least_18
