@@ -75,19 +75,9 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-typedef struct ShelfInfo
-{
-	const char *name;
-	Oid relation;
-	Oid index;
-	AttrNumber class_attribute;
-	AttrNumber key;
-	Oid owner;
-} ShelfInfo;
-
 #define DBVC_SHELF_INFO(symbol, relation, index, class_attribute, key, owner) \
 	{#symbol, relation, index, class_attribute, key, owner},
-static const ShelfInfo infos[DBVC_SHELF_COUNT] = {
+static const DbvcShelfInfo infos[DBVC_SHELF_COUNT] = {
 	DBVC_SHELVES(DBVC_SHELF_INFO)};
 
 /* Where the rows of a key start; rows is NULL in a slot that is not used. */
@@ -319,7 +309,7 @@ is_useless(DbvcCatalog *catalog, HeapTuple tuple)
 static void
 keep_tuple(DbvcCatalog *catalog, DbvcShelf which, HeapTuple tuple)
 {
-	const ShelfInfo *info = &infos[which];
+	const DbvcShelfInfo *info = &infos[which];
 	Shelf *shelf = &catalog->shelves[which];
 
 	if (info->relation == DependRelationId && is_useless(catalog, tuple))
@@ -406,7 +396,7 @@ dbvc_catalog_open(Snapshot snapshot, bool full)
 static void
 fill_from_primary(DbvcCatalog *catalog, DbvcShelf which)
 {
-	const ShelfInfo *info = &infos[which];
+	const DbvcShelfInfo *info = &infos[which];
 	Shelf *shelf = &catalog->shelves[which];
 	Shelf *primary = &catalog->shelves[primary_shelf(which)];
 
@@ -428,7 +418,7 @@ fill_from_primary(DbvcCatalog *catalog, DbvcShelf which)
 static void
 fetch_rows(DbvcCatalog *catalog, DbvcShelf which, Oid classid, Oid key)
 {
-	const ShelfInfo *info = &infos[which];
+	const DbvcShelfInfo *info = &infos[which];
 	Shelf *shelf = &catalog->shelves[which];
 	Relation relation = table_open(info->relation, AccessShareLock);
 	bool has_index = OidIsValid(info->index);
@@ -593,26 +583,8 @@ dbvc_shelf_of_class(Oid classid)
 	return DBVC_SHELF_COUNT;
 }
 
-Oid
-dbvc_shelf_relation(DbvcShelf shelf)
+const DbvcShelfInfo *
+dbvc_shelf_info(DbvcShelf shelf)
 {
-	return infos[shelf].relation;
-}
-
-AttrNumber
-dbvc_shelf_key(DbvcShelf shelf)
-{
-	return infos[shelf].key;
-}
-
-AttrNumber
-dbvc_shelf_class_attribute(DbvcShelf shelf)
-{
-	return infos[shelf].class_attribute;
-}
-
-Oid
-dbvc_shelf_owner(DbvcShelf shelf)
-{
-	return infos[shelf].owner;
+	return &infos[shelf];
 }

@@ -157,8 +157,6 @@ extern void dbvc_catalog_each(DbvcCatalog *catalog, DbvcShelf shelf,
 /* The keys of a shelf of a full catalog, each once, in order; for shelves without a class attribute. palloc'd */
 extern Oid *dbvc_catalog_keys(DbvcCatalog *catalog, DbvcShelf shelf,
 							  int *count);
-/* Class of the objects whose rows a shelf has. */
-extern Oid dbvc_shelf_relation(DbvcShelf shelf);
 
 /* What is left out of every catalog, whatever else there is. */
 extern bool dbvc_catalog_skips(Oid relation, HeapTuple tuple);
@@ -170,9 +168,16 @@ typedef void (*DbvcRowObserver)(Relation relation, DbvcShelf shelf,
 extern DbvcCatalog *dbvc_catalog_scan(Snapshot snapshot, bool keep,
 									  DbvcRowObserver observer, void *arg);
 /* What the table of shelves says. */
-extern AttrNumber dbvc_shelf_key(DbvcShelf shelf);
-extern AttrNumber dbvc_shelf_class_attribute(DbvcShelf shelf);
-extern Oid dbvc_shelf_owner(DbvcShelf shelf);
+typedef struct DbvcShelfInfo
+{
+	const char *name;
+	Oid relation;
+	Oid index;
+	AttrNumber class_attribute;
+	AttrNumber key;
+	Oid owner;
+} DbvcShelfInfo;
+extern const DbvcShelfInfo *dbvc_shelf_info(DbvcShelf shelf);
 
 /* Shelf whose rows are the objects of a class (the one whose key is the
  * class's own OID); DBVC_SHELF_COUNT when there is none. */

@@ -21,6 +21,7 @@
  * Temporary objects are left out, unless something that is not temporary
  * depends on them.
  */
+#include "snapshot/row_plan.h"
 #include "snapshot/sums.h"
 
 #include "access/detoast.h"
@@ -46,31 +47,6 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#define MAX_MASKS 16
-
-/* How to deal with the rows of the relation that is being read. */
-typedef struct RelationPlan
-{
-	Oid relation;
-	TupleDesc desc;
-	Oid owner;			  /* class of the object that a row belongs to, or */
-	int class_offset;	  /* where the row says it */
-	int key_offset;		  /* and the object */
-	int namespace_offset; /* its schema; -1: it is in none */
-	int parent_offset;	  /* the relation it hangs on; -1: none */
-	int whole_count;	  /* objects that the row is a part of besides: */
-	int whole_offset[2];
-	Oid whole_class[2];
-	int name_offset; /* of relations whose names are in the context; else -1 */
-	bool only_name;	 /* there is nothing else to look at */
-	int masks;		 /* columns in the fixed part that are not hashed */
-	int mask_offset[MAX_MASKS];
-	int mask_len[MAX_MASKS];
-	int text_offset;	/* a name, of which only the used part is hashed; -1 */
-	int pending_offset; /* a state that changes from p to e by itself; -1 */
-	AttrNumber missing; /* pg_attribute.attmissingval */
-} RelationPlan;
-
 /* A temporary object. */
 typedef struct LeftOut
 {
@@ -85,20 +61,12 @@ typedef struct Reader
 	DbvcStream *rows; /* their versions */
 	HTAB *left_out;
 	bool has_left_out;
-	RelationPlan plan;
+	DbvcRowPlan plan;
 	Oid *temporary_schemas;
 	int temporary_schema_count;
 	char *buf;
 	Size allocated;
 } Reader;
-
-/* Fixed columns that change by themselves, or are never looked at. */
-static const char *const masked[] = {
-	"relfilenode",	  "relpages",		"reltuples",	  "relallvisible",
-	"relallfrozen",	  "relfrozenxid",	"relminmxid",	  "relhasindex",
-	"relhasrules",	  "relhastriggers", "relhassubclass", "relrewrite",
-	"relispopulated", "reltoastrelid",	"indcheckxmin",	  "atthasmissing",
-	"subskiplsn"};
 
 /* ------------------------------------------------------------ sums by object */
 
@@ -158,120 +126,6 @@ leave_out(Reader *reader, Oid classid, Oid objid)
 	reader->has_left_out = true;
 }
 
-/* ----------------------------------------------------------------- plans */
-
-/* Offset of a column behind the row's header; -1 when it is not the same in
- * every row. */
-static int
-fixed_offset(TupleDesc desc, AttrNumber attnum)
-{
-	int offset = 0;
-
-	for (int i = 0; i < attnum; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-		if (attribute->attlen <= 0 || !attribute->attnotnull)
-			return -1;
-		offset = att_align_nominal(offset, attribute->attalign);
-		if (i == attnum - 1)
-			return offset;
-		offset += attribute->attlen;
-	}
-	return -1;
-}
-
-static int
-needed_offset(TupleDesc desc, AttrNumber attnum)
-{
-	int offset = fixed_offset(desc, attnum);
-
-	if (offset < 0)
-		elog(ERROR, "column %d of a catalog has no fixed place", attnum);
-	return offset;
-}
-
-static bool
-ends_with(const char *text, const char *end)
-{
-	Size len = strlen(text);
-	Size end_len = strlen(end);
-
-	return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-static void
-plan_whole(RelationPlan *plan, Oid classid, int offset)
-{
-	Assert(plan->whole_count < lengthof(plan->whole_offset));
-	plan->whole_class[plan->whole_count] = classid;
-	plan->whole_offset[plan->whole_count++] = offset;
-}
-
-/* What a column means for the sums, by its name. */
-static void
-plan_column(RelationPlan *plan, AttrNumber attnum)
-{
-	Form_pg_attribute attribute = TupleDescAttr(plan->desc, attnum - 1);
-	const char *name = NameStr(attribute->attname);
-	int offset = fixed_offset(plan->desc, attnum);
-
-	if (strcmp(name, "attmissingval") == 0)
-		plan->missing = attnum;
-	if (offset < 0)
-		return;
-	if (attribute->atttypid == NAMEOID && plan->text_offset < 0)
-		plan->text_offset = offset;
-	if (strcmp(name, "subtwophasestate") == 0)
-		plan->pending_offset = offset;
-	if (ends_with(name, "namespace"))
-		plan->namespace_offset = offset;
-	if (strcmp(name, "tgrelid") == 0 || strcmp(name, "ev_class") == 0 ||
-		strcmp(name, "polrelid") == 0)
-		plan->parent_offset = offset;
-	if (strcmp(name, "ev_class") == 0 || strcmp(name, "conrelid") == 0 ||
-		strcmp(name, "indrelid") == 0)
-		plan_whole(plan, RelationRelationId, offset);
-	if (strcmp(name, "contypid") == 0)
-		plan_whole(plan, TypeRelationId, offset);
-	if (strcmp(name, "nspname") == 0 || strcmp(name, "rolname") == 0 ||
-		strcmp(name, "spcname") == 0 || strcmp(name, "lanname") == 0 ||
-		strcmp(name, "amname") == 0)
-		plan->name_offset = offset;
-	for (int i = 0; i < lengthof(masked); i++)
-		if (strcmp(name, masked[i]) == 0)
-		{
-			if (plan->masks == MAX_MASKS)
-				elog(ERROR, "too many masked columns");
-			plan->mask_offset[plan->masks] = offset;
-			plan->mask_len[plan->masks++] = attribute->attlen;
-		}
-}
-
-static void
-plan_relation(RelationPlan *plan, Relation relation, DbvcShelf shelf)
-{
-	TupleDesc desc = RelationGetDescr(relation);
-	AttrNumber class_attribute = dbvc_shelf_class_attribute(shelf);
-
-	memset(plan, 0, sizeof(*plan));
-	plan->relation = RelationGetRelid(relation);
-	plan->desc = desc;
-	plan->owner = dbvc_shelf_owner(shelf);
-	plan->class_offset =
-		class_attribute != 0 ? needed_offset(desc, class_attribute) : -1;
-	plan->key_offset = needed_offset(desc, dbvc_shelf_key(shelf));
-	plan->namespace_offset = -1;
-	plan->parent_offset = -1;
-	plan->name_offset = -1;
-	plan->text_offset = -1;
-	plan->pending_offset = -1;
-	plan->only_name = plan->relation == AuthIdRelationId ||
-					  plan->relation == TableSpaceRelationId;
-	for (int i = 1; i <= desc->natts; i++)
-		plan_column(plan, i);
-}
-
 static inline Oid
 oid_at(HeapTuple tuple, int offset)
 {
@@ -297,7 +151,7 @@ reader_room(Reader *reader, Size size)
 static uint64
 hash_flat(Reader *reader, HeapTuple tuple)
 {
-	const RelationPlan *plan = &reader->plan;
+	const DbvcRowPlan *plan = &reader->plan;
 	HeapTupleHeader header = tuple->t_data;
 	Size start = offsetof(HeapTupleHeaderData, t_bits);
 	Size len = tuple->t_len - start;
@@ -434,7 +288,7 @@ note_schema(Reader *reader, Form_pg_namespace schema)
 static bool
 is_left_out(Reader *reader, HeapTuple tuple)
 {
-	const RelationPlan *plan = &reader->plan;
+	const DbvcRowPlan *plan = &reader->plan;
 
 	if (plan->namespace_offset >= 0 &&
 		is_temporary_schema(reader, oid_at(tuple, plan->namespace_offset)))
@@ -488,7 +342,7 @@ static void
 read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 {
 	Reader *reader = arg;
-	RelationPlan *plan = &reader->plan;
+	DbvcRowPlan *plan = &reader->plan;
 	DbvcSums *sums = reader->sums;
 	bool left_out;
 	uint64 hash;
@@ -497,7 +351,7 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	Oid objid;
 
 	if (plan->relation != RelationGetRelid(relation))
-		plan_relation(plan, relation, shelf);
+		dbvc_plan_relation(plan, relation, shelf);
 	if (plan->relation == DependRelationId && reader->has_left_out)
 		note_reference(reader, (Form_pg_depend) GETSTRUCT(tuple));
 	if (dbvc_catalog_skips(plan->relation, tuple) &&
@@ -659,7 +513,7 @@ dbvc_class_row_was_same(const DbvcSums *sums, Oid relation, Snapshot from,
 	reader.sums = unconstify(DbvcSums *, sums);
 	reader.allocated = 1024;
 	reader.buf = palloc(reader.allocated);
-	plan_relation(&reader.plan, class, DBVC_SHELF_CLASS);
+	dbvc_plan_relation(&reader.plan, class, DBVC_SHELF_CLASS);
 	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relation));
 	/* what was committed since a registered snapshot is still there */
