@@ -183,11 +183,9 @@ compare_texts(const ListCell *a, const ListCell *b)
  * like keeps the constraint's own triggers from firing, so that nothing is
  * checked there.
  */
-static void
-describe_switched_off(DbvcCatalog *catalog, Oid constraint, DbvcJson *json)
+static List *
+add_switched_off(DbvcCatalog *catalog, Oid constraint, List *names)
 {
-	List *names = NIL;
-
 	for (DbvcRow *row =
 			 dbvc_catalog_row(catalog, DBVC_SHELF_CONSTRAINT_TRIGGER,
 							  constraint);
@@ -202,6 +200,47 @@ describe_switched_off(DbvcCatalog *catalog, Oid constraint, DbvcJson *json)
 			!dbvc_is_among(table, names))
 			names = lappend(names, unconstify(char *, table));
 	}
+	return names;
+}
+
+/* Is it a part of the foreign key, or a part of a part? */
+static bool
+is_part_of(DbvcCatalog *catalog, Form_pg_constraint part, Oid constraint)
+{
+	while (part != NULL && is_part_of_foreign_key(catalog, part))
+	{
+		DbvcRow *parent;
+
+		if (part->conparentid == constraint)
+			return true;
+		parent = dbvc_catalog_row(catalog, DBVC_SHELF_CONSTRAINT,
+								  part->conparentid);
+		part = parent ? dbvc_form(parent, pg_constraint) : NULL;
+	}
+	return false;
+}
+
+static void
+describe_switched_off(DbvcCatalog *catalog, Form_pg_constraint constraint,
+					  DbvcJson *json)
+{
+	List *names = add_switched_off(catalog, constraint->oid, NIL);
+	DbvcRow *referenced = OidIsValid(constraint->confrelid)
+							  ? dbvc_catalog_row(catalog, DBVC_SHELF_CLASS,
+												 constraint->confrelid)
+							  : NULL;
+
+	if (referenced != NULL &&
+		dbvc_form(referenced, pg_class)->relkind == RELKIND_PARTITIONED_TABLE)
+		for (DbvcRow *row =
+				 dbvc_catalog_row(catalog, DBVC_SHELF_TABLE_CONSTRAINT,
+								  constraint->conrelid);
+			 row != NULL; row = row->next)
+			if (is_part_of(catalog, dbvc_form(row, pg_constraint),
+						   constraint->oid))
+				names = add_switched_off(catalog,
+										 dbvc_form(row, pg_constraint)->oid,
+										 names);
 	list_sort(names, compare_texts);
 	dbvc_json_texts(json, "switched_off", names);
 }
@@ -273,7 +312,7 @@ dbvc_define_constraint(DbvcCatalog *catalog, const DbvcRow *row,
 											&definition->unstable));
 	if (foreign)
 		describe_references(catalog, row, json);
-	describe_switched_off(catalog, constraint->oid, json);
+	describe_switched_off(catalog, constraint, json);
 	dbvc_json_text(json, "type", type);
 	dbvc_json_flag(json, "without_overlaps", !foreign && period);
 	return true;
