@@ -102,11 +102,17 @@ new_bodies(MemoryContext context, long expected)
 static bool
 is_final(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	if (error->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED)
+		return false;
+	return category == ERRCODE_TRANSACTION_ROLLBACK ||
+		   category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		   category == ERRCODE_OPERATOR_INTERVENTION ||
+		   category == ERRCODE_SYSTEM_ERROR ||
 		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		   error->sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
-		   error->sqlerrcode == ERRCODE_DISK_FULL ||
-		   error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN;
+		   error->sqlerrcode == ERRCODE_DATA_CORRUPTED ||
+		   error->sqlerrcode == ERRCODE_INDEX_CORRUPTED;
 }
 
 /* Define the next objects; the error, if there is one, after which none of
@@ -285,34 +291,23 @@ unstable_are_equal(DbvcRound *round)
 {
 	DbvcSums *sums = round->start->sums;
 	int count = dbvc_sums_unstable(sums, INT_MAX, NULL, NULL);
-	HTAB *same;
-	bool equal;
 
 	if (round->made->count != count)
 		return false;
-	same = dbvc_capture_set(NULL, 0);
+	/* both were noted in the order of a list */
 	for (int i = 0; i < count; i++)
 	{
 		const DbvcEntry *entry = &round->made->entries[i];
-		DbvcObject object = {entry->classid, entry->objid};
-
-		if (entry->unstable)
-			hash_search(same, &object, HASH_ENTER, NULL);
-	}
-	for (int i = 0; i < count; i++)
-	{
 		DbvcObject object;
 		const uint8 *hash;
 
 		(void) dbvc_sums_unstable(sums, i, &object, &hash);
-		if (hash_search(same, &object, HASH_FIND, NULL) == NULL ||
-			hash_search(round->capture->bodies, hash, HASH_FIND, NULL) == NULL)
-			break;
-		hash_search(same, &object, HASH_REMOVE, NULL);
+		if (!entry->unstable || entry->classid != object.classid ||
+			entry->objid != object.objid ||
+			memcmp(entry->hash, hash, DBVC_SHA256_LEN) != 0)
+			return false;
 	}
-	equal = hash_get_num_entries(same) == 0;
-	hash_destroy(same);
-	return equal;
+	return true;
 }
 
 static void
@@ -394,7 +389,7 @@ dbvc_capture_changed(DbvcRound *round)
 
 /*
  * An object that the server cannot show is no reason not to show the others.
- * It is listed by what its rows are, which tells when it changes.
+ * It is listed with the error's code in place of its definition.
  */
 static void
 add_failed(void *arg)
@@ -417,9 +412,8 @@ add_failed(void *arg)
 	definition.schema = list_length(names) > 1 ? linitial(names) : NULL;
 	definition.unstable = true;
 	rows = dbvc_sums_object(round->sums, address.classId, address.objectId);
-	definition.body =
-		psprintf("{\"error\":\"%s\",\"rows\":\"" UINT64_FORMAT "\"}",
-				 unpack_sql_state(failure->error->sqlerrcode), rows);
+	definition.body = psprintf("{\"error\":\"%s\"}",
+							   unpack_sql_state(failure->error->sqlerrcode));
 	definition.body_len = strlen(definition.body);
 	piece.data = definition.body;
 	piece.len = definition.body_len;
@@ -428,7 +422,7 @@ add_failed(void *arg)
 					  errmsg("%s %s cannot be shown in a snapshot",
 							 definition.type, definition.identity),
 					  errdetail("%s", failure->error->message),
-					  errhint("The snapshot only tells when it changes.")));
+					  errhint("Snapshots do not see changes of it.")));
 	dbvc_list_add(round->capture->list, &definition, rows);
 	keep_body(round, &definition);
 }

@@ -31,6 +31,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
@@ -315,6 +316,14 @@ note_reference(Reader *reader, Form_pg_depend depend)
 		referenced->referenced = true;
 }
 
+/* A default of a temporary table depends on it: it is temporary as well. */
+static void
+note_default(Reader *reader, Form_pg_attrdef def)
+{
+	if (left_out_find(reader, RelationRelationId, def->adrelid) != NULL)
+		leave_out(reader, AttrDefaultRelationId, def->oid);
+}
+
 /* Rows of what the system has, save what users may call theirs. */
 static bool
 is_of_system(Oid classid, Oid objid)
@@ -379,6 +388,8 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	}
 	if (left_out)
 		leave_out(reader, classid, objid);
+	else if (plan->relation == AttrDefaultRelationId && reader->has_left_out)
+		note_default(reader, (Form_pg_attrdef) GETSTRUCT(tuple));
 	hash = hash_row(reader, tuple);
 	version = row_version(plan->relation, tuple);
 	add_sum(&reader->found, classid, objid, hash);
