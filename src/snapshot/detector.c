@@ -31,6 +31,7 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_db_role_setting.h"
@@ -39,6 +40,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_subscription.h"
 #include "catalog/pg_tablespace.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
@@ -315,6 +317,32 @@ note_reference(Reader *reader, Form_pg_depend depend)
 		referenced->referenced = true;
 }
 
+/*
+ * Defaults and internal triggers of temporary tables are no objects of the
+ * sums, but they depend on others and others do on them.
+ */
+static void
+note_part(Reader *reader, HeapTuple tuple)
+{
+	Oid table;
+	Oid part;
+
+	if (reader->plan.relation == AttrDefaultRelationId)
+	{
+		table = ((Form_pg_attrdef) GETSTRUCT(tuple))->adrelid;
+		part = ((Form_pg_attrdef) GETSTRUCT(tuple))->oid;
+	}
+	else if (reader->plan.relation == TriggerRelationId)
+	{
+		table = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+		part = ((Form_pg_trigger) GETSTRUCT(tuple))->oid;
+	}
+	else
+		return;
+	if (left_out_find(reader, RelationRelationId, table) != NULL)
+		leave_out(reader, reader->plan.relation, part);
+}
+
 /* Rows of what the system has, save what users may call theirs. */
 static bool
 is_of_system(Oid classid, Oid objid)
@@ -354,6 +382,8 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 		dbvc_plan_relation(plan, relation, shelf);
 	if (plan->relation == DependRelationId && reader->has_left_out)
 		note_reference(reader, (Form_pg_depend) GETSTRUCT(tuple));
+	if (reader->has_left_out)
+		note_part(reader, tuple);
 	if (dbvc_catalog_skips(plan->relation, tuple) &&
 		!is_reference(plan->relation, tuple))
 		return;
