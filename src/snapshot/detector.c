@@ -40,6 +40,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_subscription.h"
 #include "catalog/pg_tablespace.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
@@ -316,12 +317,30 @@ note_reference(Reader *reader, Form_pg_depend depend)
 		referenced->referenced = true;
 }
 
-/* A default of a temporary table depends on it: it is temporary as well. */
+/*
+ * Defaults and internal triggers of temporary tables are no objects of the
+ * sums, but they depend on others and others do on them.
+ */
 static void
-note_default(Reader *reader, Form_pg_attrdef def)
+note_part(Reader *reader, HeapTuple tuple)
 {
-	if (left_out_find(reader, RelationRelationId, def->adrelid) != NULL)
-		leave_out(reader, AttrDefaultRelationId, def->oid);
+	Oid table;
+	Oid part;
+
+	if (reader->plan.relation == AttrDefaultRelationId)
+	{
+		table = ((Form_pg_attrdef) GETSTRUCT(tuple))->adrelid;
+		part = ((Form_pg_attrdef) GETSTRUCT(tuple))->oid;
+	}
+	else if (reader->plan.relation == TriggerRelationId)
+	{
+		table = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+		part = ((Form_pg_trigger) GETSTRUCT(tuple))->oid;
+	}
+	else
+		return;
+	if (left_out_find(reader, RelationRelationId, table) != NULL)
+		leave_out(reader, reader->plan.relation, part);
 }
 
 /* Rows of what the system has, save what users may call theirs. */
@@ -363,6 +382,8 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 		dbvc_plan_relation(plan, relation, shelf);
 	if (plan->relation == DependRelationId && reader->has_left_out)
 		note_reference(reader, (Form_pg_depend) GETSTRUCT(tuple));
+	if (reader->has_left_out)
+		note_part(reader, tuple);
 	if (dbvc_catalog_skips(plan->relation, tuple) &&
 		!is_reference(plan->relation, tuple))
 		return;
@@ -388,8 +409,6 @@ read_row(Relation relation, DbvcShelf shelf, HeapTuple tuple, void *arg)
 	}
 	if (left_out)
 		leave_out(reader, classid, objid);
-	else if (plan->relation == AttrDefaultRelationId && reader->has_left_out)
-		note_default(reader, (Form_pg_attrdef) GETSTRUCT(tuple));
 	hash = hash_row(reader, tuple);
 	version = row_version(plan->relation, tuple);
 	add_sum(&reader->found, classid, objid, hash);

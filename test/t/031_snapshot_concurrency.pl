@@ -127,7 +127,7 @@ $node->safe_psql('postgres', q{CREATE TABLE public.queue (a int PRIMARY KEY, b t
 	CREATE VIEW public.queued AS SELECT * FROM public.queue});
 my %habit = (
 	'TRUNCATE' => 'TRUNCATE public.queue;',
-	'temporary tables' => 'CREATE TEMP TABLE x (a int PRIMARY KEY, b text DEFAULT now()::text); DROP TABLE x;',
+	'temporary tables' => 'CREATE TEMP TABLE x (a serial PRIMARY KEY, b text DEFAULT now()::text, c int REFERENCES x); DROP TABLE x;',
 	'tables that come and go' => 'CREATE TABLE public.x (a int, b text DEFAULT now()::text); DROP TABLE public.x;',
 	'renames there and back' => 'ALTER TABLE s.t_n0_ RENAME TO y; ALTER TABLE s.y RENAME TO t_n0_; SELECT pg_sleep(0.1);',
 );
