@@ -21,7 +21,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO public.number VALUES (1);
 	CREATE TABLE public.seen (kind text, outcome text, numbers text[]);
 	CREATE TYPE s.e_n1_ AS ENUM ('l_n1_', 'other');
-	CREATE TABLE s.t_n1_ (id int CONSTRAINT key PRIMARY KEY, c_n1_ text DEFAULT 'x', e s.e_n1_ DEFAULT 'l_n1_');
+	CREATE TABLE s.t_n1_ (id int CONSTRAINT filled NOT NULL CONSTRAINT key PRIMARY KEY, c_n1_ text DEFAULT 'x', e s.e_n1_ DEFAULT 'l_n1_');
 	CREATE TABLE s.u_n1_ (id int CONSTRAINT reference REFERENCES s.t_n1_, c_n1_ text);
 	CREATE FUNCTION s.f_n1_(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 	CREATE INDEX i_n1_ ON s.u_n1_ (s.f_n1_(id));
