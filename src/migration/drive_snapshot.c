@@ -76,32 +76,6 @@ count_drift(char **snapshot)
 	return count;
 }
 
-/* As dbvc.snapshot_drift() records it; found is the snapshot just kept. */
-static void
-record_drift(const char *snapshot, const char *found, int64 count, Oid role)
-{
-	static DbvcQuery query = {
-		"SELECT objects, fingerprint FROM dbvc.snapshot WHERE id = $1",
-		1,
-		{TEXTOID}};
-	Datum value = CStringGetTextDatum(found);
-	DbvcEvent *event;
-	bytea *fingerprint;
-	int64 objects;
-
-	(void) dbvc_query_run(&query, &value, NULL, false, 1);
-	objects = dbvc_row_int64(0, 1, 0);
-	fingerprint = dbvc_row_bytea(0, 2);
-	SPI_freetuptable(SPI_tuptable);
-	event = dbvc_event_begin("drift", role);
-	dbvc_event_text(event, DBVC_EVENT_SNAPSHOT_ID, snapshot);
-	dbvc_event_bytes(event, DBVC_EVENT_FINGERPRINT, VARDATA_ANY(fingerprint),
-					 VARSIZE_ANY_EXHDR(fingerprint));
-	dbvc_event_int(event, DBVC_EVENT_OBJECTS, objects);
-	dbvc_event_int(event, DBVC_EVENT_DIFFERENCES, count);
-	(void) dbvc_event_append(event);
-}
-
 static void
 look_for_drift(void *arg)
 {
@@ -109,7 +83,6 @@ look_for_drift(void *arg)
 	Oid role = GetUserId();
 	DbvcOwnerScope owner;
 	char *snapshot = NULL;
-	char *found;
 
 	be_impatient();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -118,11 +91,15 @@ look_for_drift(void *arg)
 	dbvc_owner_leave(&owner);
 	if (*count > 0)
 	{
-		found =
-			dbvc_snapshot_keep(dbvc_capture_live(NULL, false),
-							   "drift found before a run", NIL, false, role);
+		DbvcCapture *capture = dbvc_capture_live(NULL, false);
+		uint8 fingerprint[DBVC_SHA256_LEN];
+		int objects;
+
+		(void) dbvc_snapshot_keep(capture, "drift found before a run", NIL,
+								  false, role);
 		dbvc_owner_enter(&owner);
-		record_drift(snapshot, found, *count, role);
+		dbvc_capture_fingerprint(capture, NIL, false, fingerprint, &objects);
+		dbvc_drift_record(snapshot, fingerprint, objects, *count, role);
 		dbvc_owner_leave(&owner);
 	}
 	PopActiveSnapshot();

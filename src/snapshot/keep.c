@@ -320,6 +320,21 @@ dbvc_snapshot_take(const char *label, const List *schemas, bool settings,
 	return this.id;
 }
 
+void
+dbvc_drift_record(const char *snapshot,
+				  const uint8 fingerprint[DBVC_SHA256_LEN], int64 objects,
+				  int64 differences, Oid role)
+{
+	DbvcEvent *event = dbvc_event_begin("drift", role);
+
+	dbvc_event_text(event, DBVC_EVENT_SNAPSHOT_ID, snapshot);
+	dbvc_event_bytes(event, DBVC_EVENT_FINGERPRINT, fingerprint,
+					 DBVC_SHA256_LEN);
+	dbvc_event_int(event, DBVC_EVENT_OBJECTS, objects);
+	dbvc_event_int(event, DBVC_EVENT_DIFFERENCES, differences);
+	(void) dbvc_event_append(event);
+}
+
 /* ---------------------------------------------------------------- finding */
 
 char *

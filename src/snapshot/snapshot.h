@@ -259,6 +259,11 @@ extern void dbvc_capture_fingerprint(DbvcCapture *capture, const List *schemas,
 extern char *dbvc_definition_load(const uint8 hash[DBVC_SHA256_LEN]);
 /* Refuses schemas that are not in the list: a snapshot of nothing would hide a slip of the pen. */
 extern void dbvc_check_schemas(const DbvcList *list, const List *schemas);
+/* Record that the schema is not what the snapshot has.  fingerprint, objects: of what
+ * was found.  Needs SPI and an owner scope.  role: on whose behalf */
+extern void dbvc_drift_record(const char *snapshot,
+							  const uint8 fingerprint[DBVC_SHA256_LEN],
+							  int64 objects, int64 differences, Oid role);
 /* By id, or the newest when id is NULL; raises DBVC_UNKNOWN_SNAPSHOT.  Needs SPI and an owner scope. */
 extern DbvcSnapshot *dbvc_snapshot_find(const char *id);
 /* The newest of all schemas: a later one of some schemas must not hide the others.  The newest of all when there is none. */

@@ -321,7 +321,6 @@ record_drift(Comparison *comparison, int count, Oid role)
 {
 	uint8 fingerprint[DBVC_SHA256_LEN];
 	DbvcList *list;
-	DbvcEvent *event;
 
 	if (RecoveryInProgress() || XactReadOnly)
 	{
@@ -334,13 +333,8 @@ record_drift(Comparison *comparison, int count, Oid role)
 	list = dbvc_list_filter(dbvc_capture_list(comparison->live),
 							comparison->schemas, comparison->settings);
 	dbvc_list_fingerprint(list, fingerprint);
-	event = dbvc_event_begin("drift", role);
-	dbvc_event_text(event, DBVC_EVENT_SNAPSHOT_ID, comparison->from->id);
-	dbvc_event_bytes(event, DBVC_EVENT_FINGERPRINT, fingerprint,
-					 DBVC_SHA256_LEN);
-	dbvc_event_int(event, DBVC_EVENT_OBJECTS, list->count);
-	dbvc_event_int(event, DBVC_EVENT_DIFFERENCES, count);
-	(void) dbvc_event_append(event);
+	dbvc_drift_record(comparison->from->id, fingerprint, list->count, count,
+					  role);
 }
 
 PG_FUNCTION_INFO_V1(dbvc_snapshot_drift);
